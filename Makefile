@@ -1,0 +1,51 @@
+# Two commands do everything: `make demo` and `make test`. They need Python 3.11 or later, git and make, nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ROOMS  := model-build model-deploy mlflow-server local-aws
+export UV_COMPILE_BYTECODE = 1
+export PYTHONDONTWRITEBYTECODE =
+export SAGEMAKER_USER_CONFIG_OVERRIDE = $(CURDIR)/model-build/sdk-config.yaml
+
+.PHONY: demo test lint bench up down status clean install lock
+
+demo: $(VENV)/.installed ## the whole loop, for real, on this machine
+	@$(BIN)/python -m demo
+
+test: $(VENV)/.installed ## lint, types, and every test
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/pytest
+
+bench: $(VENV)/.installed ## ours against its peers, in one run
+	@$(BIN)/python -m benchmarks
+
+up down status: $(VENV)/.installed ## start, stop and show the local cloud and MLflow
+	@$(BIN)/python -m demo.services $@
+
+format: $(VENV)/.installed
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean: ## stop what runs, remove .local/ and .venv
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m demo.services down; fi
+	rm -rf .local $(VENV)
+
+install: $(VENV)/.installed
+
+# uv lives in an environment of its own: nothing is installed outside the repository.
+$(VENV)/uv/bin/uv: requirements-uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0] + ": name another by make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)/uv || { echo "Could not make a virtual environment: on Debian and Ubuntu install python3-venv."; exit 1; }
+	@$(VENV)/uv/bin/python -m pip install --quiet --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(VENV)/.installed: requirements.lock pyproject.toml $(ROOMS:%=%/pyproject.toml) | $(VENV)/uv/bin/uv
+	@echo "Installing the locked packages into $(VENV) (about a minute, once)"
+	@test -x $(BIN)/python || $(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	@$(VENV)/uv/bin/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(VENV)/uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(ROOMS:%=-e ./%)
+	@touch $@
+
+lock: $(VENV)/uv/bin/uv ## resolve the dependencies anew
+	$(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate -o requirements.lock $(ROOMS:%=%/pyproject.toml) model-build/source/requirements.txt \
+	  model-deploy/serving/requirements.txt --group pyproject.toml:dev --group pyproject.toml:image

@@ -1,0 +1,104 @@
+"""The command line: `local-aws up`, `down`, `status`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import psutil
+
+_HOME = Path(".local/aws")
+_home = click.option("--home", type=click.Path(path_type=Path, file_okay=False), default=_HOME, show_default=True, help="Folder of all its state.")
+
+
+@click.group()
+def main() -> None:
+    """An AWS on this machine: SageMaker jobs, pipelines and endpoints run as processes; moto carries the rest."""
+
+
+@main.command()
+@_home
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one (or the one it had last).")
+@click.option("--region", default="us-east-1", show_default=True)
+@click.option("--foreground", is_flag=True, help="Run here until Ctrl-C instead of in the background.")
+def up(home: Path, port: int, region: str, foreground: bool) -> None:
+    """Start the cloud on the state in its home, and print its address."""
+    running = _running(home)
+    if running:
+        click.echo(f"already up: {running['endpoint_url']} (process {running['pid']})")
+        return
+    if not foreground:
+        _start_in_background(home, port, region)
+        return
+    from local_aws.server import serve
+
+    try:
+        serve(home, port, region, ready=lambda url: click.echo(f"listening on {url}"))
+    except OSError as error:
+        raise click.ClickException(f"Port {port} on 127.0.0.1 cannot be had ({error.strerror}): name another with --port.") from error
+
+
+@main.command()
+@_home
+def down(home: Path) -> None:
+    """Stop the cloud and every process it started; its state stays."""
+    running = _running(home)
+    if not running:
+        click.echo("not running")
+        return
+    process = psutil.Process(running["pid"])
+    process.terminate()
+    try:
+        process.wait(30)
+    except psutil.TimeoutExpired:
+        process.kill()
+    click.echo("stopped")
+
+
+@main.command()
+@_home
+def status(home: Path) -> None:
+    """Say whether the cloud runs, and where."""
+    running = _running(home)
+    click.echo(f"up: {running['endpoint_url']} (process {running['pid']})" if running else "down")
+    sys.exit(0 if running else 3)
+
+
+def _running(home: Path) -> dict[str, str | int] | None:
+    """The record of the server on this home, when that process is alive and is ours."""
+    try:
+        record = json.loads((home / "server.json").read_text())
+        alive = "local_aws" in " ".join(psutil.Process(record["pid"]).cmdline())
+    except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
+        return None
+    return record if alive else None
+
+
+def _start_in_background(home: Path, port: int, region: str) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local_aws", "up", "--foreground", "--home", home, "--port", str(port), "--region", region],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        running = _running(home)
+        if running:
+            click.echo(f"up: {running['endpoint_url']} (process {running['pid']})")
+            return
+        time.sleep(0.05)
+    tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:])
+    raise click.ClickException(f"the cloud did not come up; the end of {log} says:\n{tail}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The door: one WSGI application that hands each request to the service it is signed for, ours or moto's."""
+
+from __future__ import annotations
+
+import http
+import io
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from local_aws import wire
+from local_aws.cloud import SERVICES, Cloud
+from local_aws.errors import AwsError
+from local_aws.moto_services import MotoServices
+from local_aws.sagemaker import runtime
+from local_aws.wire import Answer
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+_LOG = logging.getLogger(__name__)
+_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]*/([^/]+)/aws4_request")
+# Services of which only some operations are ours: moto has the others.
+_SHARED = {"iam"}
+_BODY_LIMIT = 64 * 1024 * 1024
+
+
+class Front:
+    """The WSGI application."""
+
+    def __init__(self, cloud: Cloud, moto: MotoServices) -> None:
+        self._cloud = cloud
+        self._moto = moto
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        service = signed.group(1) if signed else None
+        if service == "sagemaker" and environ["PATH_INFO"].startswith("/endpoints/"):
+            return _send(self._guarded("sagemaker-runtime", lambda: runtime.respond(self._cloud, environ)), start_response)
+        if environ["PATH_INFO"] == "/_local/health":
+            return _send(Answer(200, [("Content-Type", "text/plain")], b"ok"), start_response)
+        if service not in SERVICES:
+            return self._moto(environ, start_response)
+        body = environ["wsgi.input"].read(_BODY_LIMIT)
+        operation = wire.operation_name(environ.get("HTTP_X_AMZ_TARGET"), body)
+        if service in _SHARED and operation not in SERVICES[service].operations:
+            environ["wsgi.input"] = io.BytesIO(body)
+            return self._moto(environ, start_response)
+        return _send(self._guarded(service, lambda: self._carry_out(service, operation, body)), start_response)
+
+    def _carry_out(self, service: str, operation: str | None, body: bytes) -> Answer:
+        if operation is None:
+            raise AwsError("MissingAction", f"The request to {service} names no operation")
+        result = self._cloud.call(service, operation, wire.parse(service, operation, body))
+        return wire.answer(service, operation, result)
+
+    def _guarded(self, service: str, act: Callable[[], Answer]) -> Answer:
+        try:
+            return act()
+        except AwsError as error:
+            return wire.refusal(service, error)
+        except Exception as error:
+            _LOG.exception("%s failed", service)
+            return wire.refusal(service, AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500))
+
+
+def _send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(f"{answer.status} {http.HTTPStatus(answer.status).phrase}", [*answer.headers, ("Content-Length", str(len(answer.body)))])
+    return [answer.body]

@@ -1,0 +1,123 @@
+"""What moto carries (S3, IAM, STS, Logs, Secrets Manager, ...), made to survive a restart.
+
+moto holds everything in memory. So every request that changes something is written to a journal and replayed when the
+cloud starts again, with moto's random numbers seeded by the journal's own sequence, so that the identifiers come out
+the same. The objects of S3 are kept as plain files instead (`s3_objects`), and log events are not kept here at all:
+`logs` forwards them anew from the jobs' own files.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
+
+from moto.moto_api._internal import mock_random  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+
+from local_aws.s3_objects import S3Objects  # noqa: E402
+
+_LOG = logging.getLogger(__name__)
+_READS = ("Get", "Describe", "List", "Batch", "Filter", "Search", "Simulate", "Lookup", "PutLogEvents")
+_KEPT_HEADERS = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "RAW_URI")
+
+
+class MotoServices:
+    """A WSGI application over moto's, with a journal in `home`."""
+
+    def __init__(self, home: Path) -> None:
+        self._app = DomainDispatcherApplication(create_backend_app)
+        self._journal = sqlite3.connect(home / "moto.sqlite", check_same_thread=False, isolation_level=None)
+        self._journal.execute("PRAGMA journal_mode=WAL")
+        self._journal.execute(
+            "CREATE TABLE IF NOT EXISTS requests (sequence INTEGER PRIMARY KEY AUTOINCREMENT, environ TEXT, body BLOB)"
+        )
+        self._lock = threading.Lock()
+        self._objects = S3Objects(home / "s3")
+        self._replay()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["RAW_URI"] = environ.get("REQUEST_URI", environ["PATH_INFO"])
+        s3 = _is_s3(environ)
+        if s3 and _names_an_object(environ):
+            return self._objects.watched(self._app, environ, start_response)
+        if environ["REQUEST_METHOD"] in ("GET", "HEAD") or (not s3 and _operation(environ).startswith(_READS)):
+            return self._app(environ, start_response)
+        body = environ["wsgi.input"].read()
+        kept = {name: value for name, value in environ.items() if name.startswith(_KEPT_HEADERS) and isinstance(value, str)}
+        with self._lock:
+            sequence = self._journal.execute("SELECT IFNULL(MAX(sequence), 0) + 1 FROM requests").fetchone()[0]
+            status: list[str] = []
+
+            def start(line: str, headers: Any, exc_info: Any = None) -> Any:
+                status.append(line)
+                return start_response(line, headers, exc_info) if exc_info else start_response(line, headers)
+
+            answer = list(self._send(sequence, environ, body, start))
+            if status and status[-1].startswith("2"):
+                self._journal.execute(
+                    "INSERT INTO requests (sequence, environ, body) VALUES (?, ?, ?)", (sequence, json.dumps(kept), body)
+                )
+                if s3:
+                    self._objects.forget_what_is_gone(environ["PATH_INFO"])
+        return answer
+
+    def _send(self, sequence: int, environ: dict[str, Any], body: bytes, start: Callable[..., Any]) -> Iterable[bytes]:
+        mock_random.seed(sequence)
+        return self._app({**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start)
+
+    def _replay(self) -> None:
+        for sequence, kept, body in self._journal.execute("SELECT * FROM requests ORDER BY sequence").fetchall():
+            environ = {**_blank_environ(), **json.loads(kept)}
+            status: list[str] = []
+            list(self._send(sequence, environ, body, lambda line, *_, status=status: status.append(line)))
+            if not status[-1].startswith("2"):
+                _LOG.warning("replay of %s %s: %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], status[-1])
+        self._objects.restore()
+
+
+def _is_s3(environ: dict[str, Any]) -> bool:
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    if authorization:
+        return "/s3/aws4_request" in authorization
+    return "/s3/aws4_request" in environ.get("QUERY_STRING", "").replace("%2F", "/") or "HTTP_X_AMZ_TARGET" not in environ
+
+
+def _names_an_object(environ: dict[str, Any]) -> bool:
+    return len(environ["PATH_INFO"].strip("/").split("/", 1)) == 2 or "delete" in environ.get("QUERY_STRING", "").split("&")
+
+
+def _operation(environ: dict[str, Any]) -> str:
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        return target.rpartition(".")[2]
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO(body)
+        for field in body.split(b"&"):
+            if field.startswith(b"Action="):
+                return field[len(b"Action=") :].decode()
+    return ""
+
+
+def _blank_environ() -> dict[str, Any]:
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SCRIPT_NAME": "",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+    }

@@ -1,0 +1,4 @@
+from pathlib import Path
+class Keeper:
+    def __init__(self, log: Path): pass
+    def close(self): pass

@@ -1,0 +1,1 @@
+"""SageMaker: one module for each kind of resource."""

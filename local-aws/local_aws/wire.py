@@ -1,0 +1,81 @@
+"""AWS's wire formats: an HTTP request becomes an operation and its parameters, an answer or a refusal becomes HTTP.
+
+moto's parsers and serializers, which are made from botocore's models, do the work.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+from botocore.utils import parse_timestamp
+from moto.core.parse import JSONParser, QueryParser
+from moto.core.serialize import get_serializer_class
+
+from local_aws.contract import Contract
+from local_aws.errors import AwsError
+from local_aws.store import now
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back over HTTP."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def operation_name(target: str | None, body: bytes) -> str | None:
+    """The operation a request asks for: `X-Amz-Target` in the JSON protocols, the `Action` field in the query one."""
+    if target:
+        return target.rpartition(".")[2]
+    if b"Action=" in body:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)).get("Action")
+    return None
+
+
+def parse(service: str, operation: str, body: bytes) -> dict[str, Any]:
+    """The parameters of a request; raises `AwsError` (SerializationException) for a body that has not the model's form."""
+    contract = Contract.of(service)
+    model = contract.operation(operation)
+    try:
+        if contract.model.protocol == "query":
+            fields = dict(parse_qsl(body.decode(), keep_blank_values=True))
+            return QueryParser(model, timestamp_parser=parse_timestamp).parse({"values": fields})
+        if not isinstance(json.loads(body or b"{}"), dict):
+            raise ValueError("the body is not a JSON object")
+        return JSONParser(model, timestamp_parser=parse_timestamp).parse({"body": body or b"{}"})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise AwsError("SerializationException", f"The request for {operation} could not be read: {error}") from error
+
+
+def answer(service: str, operation: str, result: dict[str, Any]) -> Answer:
+    """A successful response in the service's protocol."""
+    contract = Contract.of(service)
+    serializer = get_serializer_class(service, str(contract.model.protocol))
+    response = serializer(operation_model=contract.operation(operation)).serialize(result)  # type: ignore[arg-type]
+    body = response["body"]
+    return _answer(response["status_code"], response["headers"], body.encode() if isinstance(body, str) else body)
+
+
+def refusal(service: str, error: AwsError) -> Answer:
+    """An error response in the service's protocol."""
+    if service in ("cloudformation", "iam"):
+        fault = "Sender" if error.status < 500 else "Receiver"
+        body = (
+            f"<ErrorResponse><Error><Type>{fault}</Type><Code>{escape(error.code)}</Code>"
+            f"<Message>{escape(error.message)}</Message></Error><RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"
+        )
+        return _answer(error.status, {"Content-Type": "text/xml"}, body.encode())
+    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
+    return _answer(error.status, headers, json.dumps({"__type": error.code, "message": error.message}).encode())
+
+
+def _answer(status: int, headers: dict[str, Any], body: bytes) -> Answer:
+    both = {**headers, "x-amzn-RequestId": str(uuid.uuid4()), "Date": now().strftime("%a, %d %b %Y %H:%M:%S GMT")}
+    return Answer(status, [(name, str(value)) for name, value in both.items() if value is not None], body)
