@@ -1,0 +1,222 @@
+"""The keeper: the parent of every process of the cloud. When the server is gone, however it went, so are they.
+
+It reads processes to start and signals to send from a control socket, and tells of starts and exits. The end of that
+socket is the end of the server: then everything that descends from here is killed. As "child subreaper" it also
+inherits what a job leaves behind, so nothing escapes by forking twice
+(https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import launch
+import psutil
+import rooms
+
+_PR_SET_CHILD_SUBREAPER = 36
+_MOST_WARM = 3
+_MARK = "LOCAL_AWS_PROCESS"
+_HERE = Path(__file__).parent
+
+
+class Keeper:
+    """The loop and what it knows: processes by id, and the warm ones by what they have imported."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._selector = selectors.DefaultSelector()
+        self._buffers: dict[socket.socket, bytes] = {}
+        self._pids: dict[str, int] = {}
+        self._warm: dict[str, socket.socket] = {}
+        self._waiting: dict[socket.socket, dict[str, dict[str, Any]]] = {}
+
+    def run(self) -> None:
+        """Serve until the server is gone, then leave nothing behind."""
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        self._listen(self._control)
+        self._selector.register(wake_read, selectors.EVENT_READ)
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj == wake_read:
+                    os.read(wake_read, 4096)
+                    self._reap()
+                elif not self._receive(key.fileobj):  # type: ignore[arg-type]
+                    return
+
+    def _listen(self, source: socket.socket) -> None:
+        self._buffers[source] = b""
+        self._selector.register(source, selectors.EVENT_READ)
+
+    def _receive(self, source: socket.socket) -> bool:
+        try:
+            received = source.recv(65536)
+        except ConnectionError:
+            received = b""
+        if not received:
+            if source is self._control:
+                return False
+            self._warm_one_is_gone(source)
+            return True
+        *lines, self._buffers[source] = (self._buffers[source] + received).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if source is self._control:
+                self._obey(message)
+            else:
+                self._relay(source, message)
+        return True
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        if "signal" in message:
+            self._signal_family(message["id"], message["signal"])
+        elif message.get("warm"):
+            self._start_warm(message)
+        else:
+            self._start(message)
+
+    def _start(self, spec: dict[str, Any]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            try:
+                launch.prepare(spec)
+                os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - starting programs is its trade
+            except OSError as error:
+                launch.fail(error)
+        self._pids[spec["id"]] = pid
+        self._tell({"started": spec["id"], "pid": pid})
+
+    def _start_warm(self, spec: dict[str, Any]) -> None:
+        warm = self._warm.pop(spec["warm"], None) or self._new_warm(spec)
+        self._warm[spec["warm"]] = warm
+        self._waiting[warm][spec["id"]] = spec
+        warm.sendall(json.dumps(spec).encode() + b"\n")
+
+    def _new_warm(self, spec: dict[str, Any]) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        environment = {name: value for name, value in spec["warm_env"].items()}
+        subprocess.Popen(
+            [spec["argv"][0], str(_HERE / "warm.py"), str(theirs.fileno())],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+        theirs.close()
+        self._waiting[ours] = {}
+        self._listen(ours)
+        while len(self._warm) >= _MOST_WARM:
+            idle = next((name for name, it in self._warm.items() if not self._waiting[it]), None)
+            if idle is None:
+                break
+            self._drop_warm(self._warm.pop(idle))
+        return ours
+
+    def _relay(self, warm: socket.socket, message: dict[str, Any]) -> None:
+        if "started" in message:
+            self._pids[message["started"]] = message["pid"]
+        else:
+            self._waiting[warm].pop(message["exited"], None)
+            self._signal_family(message["exited"], signal.SIGKILL)
+            self._pids.pop(message["exited"], None)
+        self._tell(message)
+
+    def _warm_one_is_gone(self, warm: socket.socket) -> None:
+        waiting = self._waiting[warm]
+        self._warm = {name: it for name, it in self._warm.items() if it is not warm}
+        self._drop_warm(warm)
+        for name, spec in waiting.items():
+            if name in self._pids:
+                self._signal_family(name, signal.SIGKILL)
+                self._pids.pop(name)
+                self._tell({"exited": name, "code": -signal.SIGKILL})
+            else:
+                self._start(spec)
+
+    def _drop_warm(self, warm: socket.socket) -> None:
+        self._selector.unregister(warm)
+        self._buffers.pop(warm)
+        self._waiting.pop(warm)
+        warm.close()
+
+    def _reap(self) -> None:
+        ids = {pid: name for name, pid in self._pids.items()}
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            name = ids.get(pid)
+            if name is not None and name in self._pids:
+                self._signal_family(name, signal.SIGKILL)
+                self._pids.pop(name)
+                self._tell({"exited": name, "code": os.waitstatus_to_exitcode(status)})
+
+    def _signal_family(self, name: str, number: int) -> None:
+        """Signal a process, all that share its session and all that carry its mark, wherever they have moved."""
+        leader = self._pids.get(name)
+        if leader is None:
+            return
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+                if os.getsid(process.pid) == leader or process.environ().get(_MARK) == name:
+                    process.send_signal(number)
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionError):
+            self._control.sendall(json.dumps(event).encode() + b"\n")
+
+
+def _become_subreaper() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _leave_nothing() -> None:
+    signal.set_wakeup_fd(-1)
+    while True:
+        family = psutil.Process().children(recursive=True)
+        if not family:
+            return
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.01)
+
+
+def main(control: socket.socket) -> None:
+    """Say first whether rooms can be had, then keep."""
+    _become_subreaper()
+    control.sendall(json.dumps({"rooms": rooms.available()}).encode() + b"\n")
+    try:
+        Keeper(control).run()
+    finally:
+        _leave_nothing()
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
