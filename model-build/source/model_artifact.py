@@ -5,6 +5,7 @@ import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlflow.pyfunc
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
@@ -13,16 +14,23 @@ import skops.io
 from mlflow.entities import LoggedModel
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
+from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 from sklearn.base import ClassifierMixin
 from splits import TARGET, Split
 
 # What skops may rebuild besides what it trusts anyway; another kind of model names its own types here.
 TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
 # What a process needs to read and run the model.
-REQUIREMENTS = ("mlflow-skinny", "scikit-learn", "skops", "numpy", "pandas")
+REQUIREMENTS = tuple(
+    f"{name}=={importlib.metadata.version(name)}" for name in ("mlflow-skinny", "scikit-learn", "skops", "numpy", "pandas")
+)
 EXAMPLE_ROWS_PER_CLASS = 2
 
 _LABEL_TYPES = {"b": DataType.boolean, "i": DataType.long, "u": DataType.long, "f": DataType.double}
+
+# Before it saves, MLflow compares the requirements with what is installed, and looks through every installed package
+# the first time (0.5 s). Done at import, a process that forks a child for each training does it once for all of them.
+warn_dependency_requirement_mismatches(list(REQUIREMENTS))
 
 
 @dataclass(frozen=True)
@@ -68,5 +76,5 @@ def save_model(model: TrainedModel, path: Path, logged: LoggedModel, run_id: str
         skops_trusted_types=TRUSTED_TYPES,
         signature=model.signature,
         input_example=model.example,
-        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS],
+        pip_requirements=list(REQUIREMENTS),
     )

@@ -4,6 +4,7 @@ Speaks through MlflowClient; a server that is down or refuses is reported as tha
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
+import mlflow.tracking.request_header.registry
 import requests
 from failure import TrainingError
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, LoggedModelOutput, Metric, Param, RunTag
@@ -69,6 +71,8 @@ class Run:
             source_run_id=self.run_id,
             params={key: str(value) for key, value in params.items()},
         )
+        # MLflow refuses a folder with content, such as an earlier run on the same machine leaves.
+        shutil.rmtree(directory, ignore_errors=True)
         save_model(model, directory, logged, self.run_id)
         self.client.log_model_artifacts(logged.model_id, str(directory))
         self.client.finalize_logged_model(logged.model_id, "READY")

@@ -1,6 +1,7 @@
 """The training job: fit a decision tree, evaluate it, log it to MLflow, and register it if it passes the gate.
 SageMaker's script mode runs it with the hyperparameters as arguments and the channels in SM_CHANNEL_* variables."""
 
+import gc
 import os
 import signal
 import sys
@@ -105,6 +106,8 @@ def describe_registration(model_name: str, registration: Registration) -> str:
 
 def main() -> int:
     """Run the job; the exit code is 0, or 1 after writing the reason where SageMaker looks for it."""
+    # What the imports made stays: without this every full collection walks through it again, 0.2 s each time.
+    gc.freeze()
     # SageMaker stops a job by SIGTERM and two minutes later by SIGKILL: time to close the run.
     signal.signal(signal.SIGTERM, _stop)
     output = Folders.from_environment(os.environ).output
