@@ -1,0 +1,45 @@
+"""One process's HTTP server around the opened model: uvicorn, with uvloop and httptools.
+
+uvicorn's settings: https://www.uvicorn.org/settings/"""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import uvicorn
+from bounded_http import BoundedHttp, closing_late_connections
+from predictor import Predictor
+from scoring_app import ScoringApp
+
+# SageMaker kills a container 30 seconds after it has asked it to stop.
+STOP_SECONDS = 25
+# Longer than the clients here keep an idle connection, so that it is never this side that closes one just being used.
+KEEP_ALIVE_SECONDS = 75
+# A prediction slower than this would keep the other connections, and `/ping`, waiting: it belongs in a thread.
+SLOW_PREDICTION_SECONDS = 0.005
+LATE_CHECK_SECONDS = 5
+
+
+def serve_requests(predictor: Predictor, example: bytes | None, listening: socket.socket) -> None:
+    """Answer on `listening` until SIGTERM or SIGINT, and then until the requests that are here are answered.
+
+    Raises StartRefused when the model cannot score its own example.
+    """
+    seconds = predictor.rehearse(example)
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prediction") as executor:
+        config = uvicorn.Config(
+            ScoringApp(predictor, executor, inline=seconds < SLOW_PREDICTION_SECONDS),
+            loop="uvloop",
+            http=BoundedHttp,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            timeout_notify=LATE_CHECK_SECONDS,
+        )
+        server = uvicorn.Server(config)
+        config.callback_notify = closing_late_connections(server)
+        server.run(sockets=[listening])
