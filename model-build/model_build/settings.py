@@ -1,0 +1,134 @@
+"""What a build is asked to do: one frozen object, read once at the edge and checked there.
+Every value has one home here; the pipeline's parameters and the command line are made from it."""
+
+import re
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from model_build.errors import BuildError
+
+BUILT_IN_DATA = ("iris", "wine", "breast_cancer")
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreatePipeline.html, ..._API_CreateModel.html
+Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Range(_Frozen):
+    """The whole numbers from `low` to `high`, both included, that a hyperparameter may take."""
+
+    low: int = Field(ge=1)
+    high: int
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"the range {self.low}:{self.high} is empty")
+        return self
+
+    @classmethod
+    def parse(cls, text: str) -> "Range":
+        """Read `2:8`. Raises BuildError for anything else."""
+        match = re.fullmatch(r"(\d+):(\d+)", text.strip())
+        if not match:
+            raise BuildError(f"A range is written low:high, such as 2:8, not {text!r}.")
+        try:
+            return cls(low=int(match[1]), high=int(match[2]))
+        except ValidationError as error:
+            raise BuildError(f"The range {text!r} cannot be searched: {error.errors()[0]['msg']}.") from error
+
+
+class Platform(_Frozen):
+    """Where the jobs run: region, bucket for code and data, role, training image, instance types."""
+
+    region: str
+    bucket: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    role_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
+    image: str = ""
+    prepare_instance_type: InstanceType = "ml.m5.large"
+    train_instance_type: InstanceType = "ml.m5.large"
+
+
+class Search(_Frozen):
+    """What the tuning job searches, how often and how many at a time."""
+
+    max_depth: Range = Range(low=1, high=5)
+    max_leaf_nodes: Range = Range(low=2, high=8)
+    trials: int = Field(default=4, ge=1, le=750)
+    parallel: int = Field(default=2, ge=1, le=100)
+    strategy: Annotated[str, StringConstraints(pattern="^(Bayesian|Random)$")] = "Bayesian"
+
+    @model_validator(mode="after")
+    def _leaves(self) -> Self:
+        if self.max_leaf_nodes.low < 2:
+            raise ValueError("a tree has at least 2 leaf nodes")
+        return self
+
+
+class Data(_Frozen):
+    """The data set: the name of a built-in one or an s3:// location of CSV files, and the column with the classes."""
+
+    location: str = "iris"
+    target: str = "target"
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.location not in BUILT_IN_DATA and not re.fullmatch(r"s3://[a-z0-9.-]+(/.*)?", self.location):
+            raise ValueError(f"{self.location!r} is neither one of {', '.join(BUILT_IN_DATA)} nor an s3:// location")
+        return self
+
+
+class Source(_Frozen):
+    """The commit that is built and what triggered it."""
+
+    commit: str = ""
+    trigger: str = "manual"
+
+
+class Settings(_Frozen):
+    """One build."""
+
+    model_name: Name = "iris"
+    tracking_uri: str
+    experiment: Annotated[str, StringConstraints(min_length=1, max_length=250)] = "iris"
+    platform: Platform
+    search: Search = Search()
+    data: Data = Data()
+    source: Source = Source()
+    seed: int = Field(default=42, ge=0, le=2**31 - 1)
+    gate: str = "gate.yaml"
+    register_policy: Annotated[str, StringConstraints(pattern="^(every|best)$")] = "every"
+    cache: bool = True
+
+    @property
+    def pipeline_name(self) -> str:
+        return f"{self.model_name}-build"
+
+    @model_validator(mode="after")
+    def _no_secret_in_the_tracking_uri(self) -> Self:
+        parts = urlsplit(self.tracking_uri)
+        if parts.username or parts.password:
+            # It becomes a hyperparameter, which anyone who may describe the job can read.
+            raise ValueError("the tracking URI carries credentials: take them out of it")
+        if parts.scheme not in ("http", "https") and not self.tracking_uri.startswith("arn:"):
+            raise ValueError(f"the tracking URI {self.tracking_uri!r} is neither http(s):// nor an ARN")
+        return self
+
+
+def checked(build: dict[str, object]) -> Settings:
+    """Make the settings of a build. Raises BuildError naming each value that is wrong."""
+    try:
+        return Settings.model_validate(build)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, each['loc'])) or 'settings'}: {_reason(each['msg'])}" for each in error.errors()]
+        raise BuildError("These settings cannot be used: " + "; ".join(wrong) + ".") from error
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")
