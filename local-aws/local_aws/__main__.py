@@ -68,6 +68,24 @@ def status(home: Path) -> None:
     sys.exit(0 if running else 3)
 
 
+@main.command("build-image")
+@_home
+@click.option("--tag", "uri", required=True, metavar="URI", help="The image URI that models and jobs will name.")
+@click.option("--build-arg", "arguments", multiple=True, metavar="NAME=VALUE", help="A value for an ARG of the Dockerfile.")
+@click.argument("context", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def build_image(home: Path, uri: str, arguments: tuple[str, ...], context: Path) -> None:
+    """Build the image of CONTEXT/Dockerfile without Docker; needs no running cloud."""
+    from local_aws.errors import AwsError
+    from local_aws.images_build import build
+
+    values = dict(argument.partition("=")[::2] for argument in arguments)
+    try:
+        record = build(home, uri, context, values)
+    except AwsError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"{uri} is sha256:{record.digest}, on {record.python}")
+
+
 def _running(home: Path) -> dict[str, str | int] | None:
     """The record of the server on this home, when that process is alive and is ours."""
     try:

@@ -24,7 +24,7 @@ SCIKIT_LEARN = "scikit-learn"
 BUILT = "built"
 
 # https://docs.aws.amazon.com/sagemaker/latest/dg/pre-built-docker-containers-scikit-learn-spark.html
-_PREBUILT = re.compile(r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/sagemaker-scikit-learn:[\w.-]+")
+PREBUILT = re.compile(r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/sagemaker-scikit-learn:[\w.-]+")
 _PINNED = re.compile(r".+@sha256:(?P<digest>[0-9a-f]{64})")
 
 
@@ -113,7 +113,7 @@ def resolve(cloud: Cloud, uri: str) -> Image:
 
     Raises `AwsError` (ValidationException) when nothing on this machine can run it.
     """
-    if _PREBUILT.fullmatch(uri):
+    if PREBUILT.fullmatch(uri):
         return Image(uri=uri, kind=SCIKIT_LEARN, python=Path(sys.executable))
     images = ImageFolder(cloud.settings.home)
     record = images.find(uri)
