@@ -12,7 +12,13 @@ import click
 import psutil
 
 _HOME = Path(".local/aws")
-_home = click.option("--home", type=click.Path(path_type=Path, file_okay=False), default=_HOME, show_default=True, help="Folder of all its state.")
+_home = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_HOME,
+    show_default=True,
+    help="Folder of all its state.",
+)
 
 
 @click.group()
@@ -22,7 +28,12 @@ def main() -> None:
 
 @main.command()
 @_home
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one (or the one it had last).")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port on 127.0.0.1; 0 takes a free one (or the one it had last).",
+)
 @click.option("--region", default="us-east-1", show_default=True)
 @click.option("--foreground", is_flag=True, help="Run here until Ctrl-C instead of in the background.")
 def up(home: Path, port: int, region: str, foreground: bool) -> None:
@@ -39,7 +50,9 @@ def up(home: Path, port: int, region: str, foreground: bool) -> None:
     try:
         serve(home, port, region, ready=lambda url: click.echo(f"listening on {url}"))
     except OSError as error:
-        raise click.ClickException(f"Port {port} on 127.0.0.1 cannot be had ({error.strerror}): name another with --port.") from error
+        raise click.ClickException(
+            f"Port {port} on 127.0.0.1 cannot be had ({error.strerror}): name another with --port."
+        ) from error
 
 
 @main.command()
@@ -71,7 +84,9 @@ def status(home: Path) -> None:
 @main.command("build-image")
 @_home
 @click.option("--tag", "uri", required=True, metavar="URI", help="The image URI that models and jobs will name.")
-@click.option("--build-arg", "arguments", multiple=True, metavar="NAME=VALUE", help="A value for an ARG of the Dockerfile.")
+@click.option(
+    "--build-arg", "arguments", multiple=True, metavar="NAME=VALUE", help="A value for an ARG of the Dockerfile."
+)
 @click.argument("context", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def build_image(home: Path, uri: str, arguments: tuple[str, ...], context: Path) -> None:
     """Build the image of CONTEXT/Dockerfile without Docker; needs no running cloud."""
@@ -101,7 +116,19 @@ def _start_in_background(home: Path, port: int, region: str) -> None:
     log = home / "server.log"
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local_aws", "up", "--foreground", "--home", home, "--port", str(port), "--region", region],
+            [
+                sys.executable,
+                "-m",
+                "local_aws",
+                "up",
+                "--foreground",
+                "--home",
+                home,
+                "--port",
+                str(port),
+                "--region",
+                region,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,

@@ -37,7 +37,9 @@ class Front:
         signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = signed.group(1) if signed else None
         if service == "sagemaker" and environ["PATH_INFO"].startswith("/endpoints/"):
-            return _send(self._guarded("sagemaker-runtime", lambda: runtime.respond(self._cloud, environ)), start_response)
+            return _send(
+                self._guarded("sagemaker-runtime", lambda: runtime.respond(self._cloud, environ)), start_response
+            )
         if environ["PATH_INFO"] == "/_local/health":
             return _send(Answer(200, [("Content-Type", "text/plain")], b"ok"), start_response)
         if service not in SERVICES:
@@ -66,5 +68,8 @@ class Front:
 
 
 def _send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(f"{answer.status} {http.HTTPStatus(answer.status).phrase}", [*answer.headers, ("Content-Length", str(len(answer.body)))])
+    start_response(
+        f"{answer.status} {http.HTTPStatus(answer.status).phrase}",
+        [*answer.headers, ("Content-Length", str(len(answer.body)))],
+    )
     return [answer.body]

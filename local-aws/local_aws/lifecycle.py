@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from local_aws.cloud import Cloud
 
-STARTUP: list[Callable[["Cloud"], None]] = []
+STARTUP: list[Callable[[Cloud], None]] = []
 
 
 def on_start(function: Callable[[Cloud], None]) -> Callable[[Cloud], None]:

@@ -20,10 +20,10 @@ from typing import Any
 
 os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
 
-from moto.moto_api._internal import mock_random  # noqa: E402
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from moto.moto_api._internal import mock_random
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local_aws.s3_objects import S3Objects  # noqa: E402
+from local_aws.s3_objects import S3Objects
 
 _LOG = logging.getLogger(__name__)
 _READS = ("Get", "Describe", "List", "Batch", "Filter", "Search", "Simulate", "Lookup", "PutLogEvents")
@@ -52,7 +52,9 @@ class MotoServices:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD") or (not s3 and _operation(environ).startswith(_READS)):
             return self._app(environ, start_response)
         body = environ["wsgi.input"].read()
-        kept = {name: value for name, value in environ.items() if name.startswith(_KEPT_HEADERS) and isinstance(value, str)}
+        kept = {
+            name: value for name, value in environ.items() if name.startswith(_KEPT_HEADERS) and isinstance(value, str)
+        }
         with self._lock:
             sequence = self._journal.execute("SELECT IFNULL(MAX(sequence), 0) + 1 FROM requests").fetchone()[0]
             status: list[str] = []
@@ -64,7 +66,8 @@ class MotoServices:
             answer = list(self._send(sequence, environ, body, start))
             if status and status[-1].startswith("2"):
                 self._journal.execute(
-                    "INSERT INTO requests (sequence, environ, body) VALUES (?, ?, ?)", (sequence, json.dumps(kept), body)
+                    "INSERT INTO requests (sequence, environ, body) VALUES (?, ?, ?)",
+                    (sequence, json.dumps(kept), body),
                 )
                 if s3:
                     self._objects.forget_what_is_gone(environ["PATH_INFO"])
@@ -88,11 +91,15 @@ def _is_s3(environ: dict[str, Any]) -> bool:
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if authorization:
         return "/s3/aws4_request" in authorization
-    return "/s3/aws4_request" in environ.get("QUERY_STRING", "").replace("%2F", "/") or "HTTP_X_AMZ_TARGET" not in environ
+    return (
+        "/s3/aws4_request" in environ.get("QUERY_STRING", "").replace("%2F", "/") or "HTTP_X_AMZ_TARGET" not in environ
+    )
 
 
 def _names_an_object(environ: dict[str, Any]) -> bool:
-    return len(environ["PATH_INFO"].strip("/").split("/", 1)) == 2 or "delete" in environ.get("QUERY_STRING", "").split("&")
+    return len(environ["PATH_INFO"].strip("/").split("/", 1)) == 2 or "delete" in environ.get("QUERY_STRING", "").split(
+        "&"
+    )
 
 
 def _operation(environ: dict[str, Any]) -> str:

@@ -65,10 +65,14 @@ class S3Objects:
             held._value_buffer.seek(0)
             shutil.copyfileobj(held._value_buffer, file, _CHUNK)
         self._forget(bucket, key)
-        self._index.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", (bucket, key, name, json.dumps(_headers(held))))
+        self._index.execute(
+            "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", (bucket, key, name, json.dumps(_headers(held)))
+        )
 
     def _forget(self, bucket: str, key: str) -> None:
-        for (name,) in self._index.execute("SELECT file FROM objects WHERE bucket=? AND key=?", (bucket, key)).fetchall():
+        for (name,) in self._index.execute(
+            "SELECT file FROM objects WHERE bucket=? AND key=?", (bucket, key)
+        ).fetchall():
             self._index.execute("DELETE FROM objects WHERE bucket=? AND key=?", (bucket, key))
             (self._data / name).unlink(missing_ok=True)
 

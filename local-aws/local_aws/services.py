@@ -1,3 +1,7 @@
 """Every module that carries out operations, imported so that it enters its own into the tables."""
 
-import local_aws.iam  # noqa: F401
+import local_aws.iam
+import local_aws.logs
+import local_aws.sagemaker.processing
+import local_aws.sagemaker.tags
+import local_aws.sagemaker.training  # noqa: F401

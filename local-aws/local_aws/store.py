@@ -81,7 +81,8 @@ class Store:
         with self.transaction():
             try:
                 self._connection.execute(
-                    "INSERT INTO resources (kind, name, body) VALUES (?, ?, ?)", (kind, name, json.dumps(body, default=_encode))
+                    "INSERT INTO resources (kind, name, body) VALUES (?, ?, ?)",
+                    (kind, name, json.dumps(body, default=_encode)),
                 )
             except sqlite3.IntegrityError as error:
                 raise Exists(f"{kind} {name}") from error
@@ -89,7 +90,9 @@ class Store:
     def find(self, kind: str, name: str) -> Body | None:
         """The body of a row, or None; the caller's own copy."""
         with self._changed:
-            row = self._connection.execute("SELECT body FROM resources WHERE kind=? AND name=?", (kind, name)).fetchone()
+            row = self._connection.execute(
+                "SELECT body FROM resources WHERE kind=? AND name=?", (kind, name)
+            ).fetchone()
         return None if row is None else json.loads(row[0], object_hook=_decode)
 
     def get(self, kind: str, name: str) -> Body:
@@ -102,7 +105,9 @@ class Store:
     def all(self, kind: str) -> list[Body]:
         """The bodies of all rows of a kind, oldest first."""
         with self._changed:
-            rows = self._connection.execute("SELECT body FROM resources WHERE kind=? ORDER BY sequence", (kind,)).fetchall()
+            rows = self._connection.execute(
+                "SELECT body FROM resources WHERE kind=? ORDER BY sequence", (kind,)
+            ).fetchall()
         return [json.loads(row[0], object_hook=_decode) for row in rows]
 
     def update(self, kind: str, name: str, change: Body | Callable[[Body], Body | None]) -> Body:
@@ -113,7 +118,8 @@ class Store:
             if changed is None:
                 return body
             self._connection.execute(
-                "UPDATE resources SET body=? WHERE kind=? AND name=?", (json.dumps(changed, default=_encode), kind, name)
+                "UPDATE resources SET body=? WHERE kind=? AND name=?",
+                (json.dumps(changed, default=_encode), kind, name),
             )
             return changed
 

@@ -5,6 +5,7 @@ moto's parsers and serializers, which are made from botocore's models, do the wo
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from botocore.utils import parse_timestamp
+from moto.core.model import OperationModel, ServiceModel
 from moto.core.parse import JSONParser, QueryParser
 from moto.core.serialize import get_serializer_class
 
@@ -41,10 +43,9 @@ def operation_name(target: str | None, body: bytes) -> str | None:
 
 def parse(service: str, operation: str, body: bytes) -> dict[str, Any]:
     """The parameters of a request; raises `AwsError` (SerializationException) for a body that has not the model's form."""
-    contract = Contract.of(service)
-    model = contract.operation(operation)
+    model = _operation(service, operation)
     try:
-        if contract.model.protocol == "query":
+        if model.service_model.protocol == "query":
             fields = dict(parse_qsl(body.decode(), keep_blank_values=True))
             return QueryParser(model, timestamp_parser=parse_timestamp).parse({"values": fields})
         if not isinstance(json.loads(body or b"{}"), dict):
@@ -56,9 +57,9 @@ def parse(service: str, operation: str, body: bytes) -> dict[str, Any]:
 
 def answer(service: str, operation: str, result: dict[str, Any]) -> Answer:
     """A successful response in the service's protocol."""
-    contract = Contract.of(service)
-    serializer = get_serializer_class(service, str(contract.model.protocol))
-    response = serializer(operation_model=contract.operation(operation)).serialize(result)  # type: ignore[arg-type]
+    model = _operation(service, operation)
+    serializer = get_serializer_class(service, str(model.service_model.protocol))
+    response = serializer(operation_model=model).serialize(result)
     body = response["body"]
     return _answer(response["status_code"], response["headers"], body.encode() if isinstance(body, str) else body)
 
@@ -79,3 +80,14 @@ def refusal(service: str, error: AwsError) -> Answer:
 def _answer(status: int, headers: dict[str, Any], body: bytes) -> Answer:
     both = {**headers, "x-amzn-RequestId": str(uuid.uuid4()), "Date": now().strftime("%a, %d %b %Y %H:%M:%S GMT")}
     return Answer(status, [(name, str(value)) for name, value in both.items() if value is not None], body)
+
+
+@functools.cache
+def _moto_model(service: str) -> ServiceModel:
+    """botocore's model again, in the classes that moto's parsers and serializers take."""
+    return ServiceModel(Contract.of(service).model._service_description, service)
+
+
+def _operation(service: str, operation: str) -> OperationModel:
+    Contract.of(service).operation(operation)
+    return _moto_model(service).operation_model(operation)

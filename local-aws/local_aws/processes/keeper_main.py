@@ -113,7 +113,7 @@ class Keeper:
 
     def _new_warm(self, spec: dict[str, Any]) -> socket.socket:
         ours, theirs = socket.socketpair()
-        environment = {name: value for name, value in spec["warm_env"].items()}
+        environment = dict(spec["warm_env"])
         subprocess.Popen(
             [spec["argv"][0], str(_HERE / "warm.py"), str(theirs.fileno())],
             env=environment,

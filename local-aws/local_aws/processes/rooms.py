@@ -36,7 +36,7 @@ def enter(binds: Sequence[tuple[str, str]]) -> None:
         _write("/proc/self/gid_map", f"{gid} {gid} 1")
     _mount(libc, None, "/", None, _MS_REC | _MS_PRIVATE)
     for source, target in binds:
-        if not os.path.exists(target):  # noqa: PTH110 - standard library at its leanest
+        if not os.path.exists(target):
             _make_target(libc, target, source)
         _mount(libc, source, target, None, _MS_BIND | _MS_REC)
 
@@ -57,8 +57,8 @@ def available() -> bool:
 
 def _make_target(libc: ctypes.CDLL, target: str, source: str) -> None:
     existing = target
-    while not os.path.isdir(existing):  # noqa: PTH112
-        existing = os.path.dirname(existing)  # noqa: PTH120
+    while not os.path.isdir(existing):
+        existing = os.path.dirname(existing)
     if existing == "/":
         raise RoomRefused(f"{target} cannot be made without changing the root folder of this machine")
     held = os.open(existing, os.O_RDONLY | os.O_DIRECTORY)
@@ -66,23 +66,25 @@ def _make_target(libc: ctypes.CDLL, target: str, source: str) -> None:
     _mount(libc, "tmpfs", existing, "tmpfs", 0, "size=64k,mode=755")
     for name in names:
         old, new = f"/proc/self/fd/{held}/{name}", f"{existing}/{name}"
-        if os.path.islink(old):  # noqa: PTH114
-            os.symlink(os.readlink(old), new)  # noqa: PTH115
+        if os.path.islink(old):
+            os.symlink(os.readlink(old), new)
             continue
-        if os.path.isdir(old):  # noqa: PTH112
-            os.mkdir(new)  # noqa: PTH102
+        if os.path.isdir(old):
+            os.mkdir(new)
         else:
             _write(new, "")
         _mount(libc, old, new, None, _MS_BIND | _MS_REC)
     os.close(held)
-    if os.path.isdir(source):  # noqa: PTH112
-        os.makedirs(target, exist_ok=True)  # noqa: PTH103
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
     else:
-        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+        os.makedirs(os.path.dirname(target), exist_ok=True)
         _write(target, "")
 
 
-def _mount(libc: ctypes.CDLL, source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+def _mount(
+    libc: ctypes.CDLL, source: str | None, target: str, kind: str | None, flags: int, data: str | None = None
+) -> None:
     words = [word.encode() if word is not None else None for word in (source, target, kind, data)]
     _check(libc.mount(words[0], words[1], words[2], flags, words[3]), f"mount {target}")
 
@@ -94,5 +96,5 @@ def _check(result: int, what: str) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:  # noqa: PTH123
+    with open(path, "w") as file:
         file.write(text)

@@ -103,7 +103,7 @@ def _run(spec: dict[str, Any]) -> int:
         sys.modules["numpy"].random.seed()
     script = spec["argv"][1]
     sys.argv = spec["argv"][1:]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))  # noqa: PTH100, PTH120
+    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
     for name in (sys.stdout, sys.stderr):
         name.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     main_module = types.ModuleType("__main__")
@@ -149,7 +149,7 @@ def _import(names: list[str]) -> None:
             continue
         try:
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - the script itself will meet it and say so
+        except Exception as error:
             print(f"warm: {name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
 

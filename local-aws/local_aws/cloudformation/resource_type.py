@@ -1,0 +1,122 @@
+"""What a type of resource is to CloudFormation: its properties, what replaces it, and how it is made and unmade.
+
+A type is a small plug-in: a subclass of `ResourceType` in `resources/`, registered by `@resource_type`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from local_aws.cloud import Cloud
+from local_aws.cloudformation.refusals import ResourceFailed
+
+_SUFFIX = string.ascii_uppercase + string.digits
+_SUFFIX_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One resource as its template wants it, and where it is wanted.
+
+    `checkpoint` is called by whoever waits: it raises when the operation has been cancelled or its time is up.
+    """
+
+    cloud: Cloud
+    stack_name: str
+    logical_id: str
+    properties: Mapping[str, Any]
+    checkpoint: Callable[[], None]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the cloud the stack lives in."""
+        return self.cloud.client(service)
+
+    def name(self, property_name: str, limit: int, lower: bool = False) -> str:
+        """The name the template gives, or one as CloudFormation makes them: stack, logical id, twelve random characters."""
+        given = self.properties.get(property_name)
+        if given:
+            return str(given)
+        suffix = "".join(secrets.choice(_SUFFIX) for _ in range(_SUFFIX_LENGTH))
+        return generated_name(self.stack_name, self.logical_id, suffix, limit, lower)
+
+
+def generated_name(stack_name: str, logical_id: str, suffix: str, limit: int, lower: bool = False) -> str:
+    """`<stack>-<logical id>-<suffix>`, its first two parts cut to equal lengths where all would not fit."""
+    room = limit - len(suffix) - 2
+    half = room // 2
+    stack_part = stack_name[: max(half, room - len(logical_id))]
+    logical_part = logical_id[: room - len(stack_part)]
+    name = f"{stack_part.rstrip('-')}-{logical_part}-{suffix}"
+    return name.lower() if lower else name
+
+
+class ResourceType(ABC):
+    """A type of resource.
+
+    `properties` are all it takes; of those, `required` must be there, a change of one in `replacing` makes a new
+    resource, and those in `recorded` are accepted and kept but nothing is done about them. `name_property` holds the
+    custom name, if the type has one. `attribute_names` are what Fn::GetAtt may ask for. The physical id is the value
+    of Ref.
+    """
+
+    type_name: ClassVar[str]
+    properties: ClassVar[frozenset[str]]
+    required: ClassVar[frozenset[str]] = frozenset()
+    replacing: ClassVar[frozenset[str]] = frozenset()
+    recorded: ClassVar[frozenset[str]] = frozenset()
+    name_property: ClassVar[str | None] = None
+    attribute_names: ClassVar[frozenset[str]] = frozenset()
+    tags_are_a_map: ClassVar[bool] = False
+
+    def problem(self, properties: Mapping[str, Any]) -> str | None:
+        """Why these properties cannot be those of such a resource, or None."""
+        unknown = sorted(set(properties) - self.properties)
+        if unknown:
+            return f"Encountered unsupported property {unknown[0]}"
+        missing = sorted(self.required - set(properties))
+        if missing:
+            return f"Property {missing[0]} cannot be empty."
+        return None
+
+    @abstractmethod
+    def create(self, wanted: Wanted) -> str:
+        """Make it; answers its physical id, or raises `ResourceFailed` or botocore's ClientError."""
+
+    def settle(self, wanted: Wanted, physical_id: str) -> None:
+        """Wait until it is in service after it was made or changed; raises `ResourceFailed` if it never will be."""
+        return
+
+    def update(self, wanted: Wanted, physical_id: str, before: Mapping[str, Any]) -> None:
+        """Change it in place from the properties `before`."""
+        raise ResourceFailed(f"Update to resource type {self.type_name} is not supported.")
+
+    @abstractmethod
+    def delete(self, wanted: Wanted, physical_id: str) -> None:
+        """Unmake it; one that is gone already is no error."""
+
+    def attributes(self, wanted: Wanted, physical_id: str) -> dict[str, Any]:
+        """The values of its attributes."""
+        return {}
+
+
+_TYPES: dict[str, ResourceType] = {}
+
+
+def resource_type(kind: type[ResourceType]) -> type[ResourceType]:
+    """Register a type by its name."""
+    _TYPES[kind.type_name] = kind()
+    return kind
+
+
+def find_type(name: str) -> ResourceType | None:
+    """The type of this name, or None where this cloud has none."""
+    return _TYPES.get(name)
+
+
+def known_types() -> list[str]:
+    return sorted(_TYPES)

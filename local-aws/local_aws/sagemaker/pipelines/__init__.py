@@ -1,0 +1,1 @@
+"""SageMaker Pipelines: definitions, and the executions that carry them out."""

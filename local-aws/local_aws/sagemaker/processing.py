@@ -1,0 +1,116 @@
+"""Processing jobs: create, describe, list, stop.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJob.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local_aws import images
+from local_aws.cloud import Cloud
+from local_aws.errors import in_use, not_found, validation_error
+from local_aws.lifecycle import on_start
+from local_aws.operations import SAGEMAKER
+from local_aws.sagemaker import listing, tags
+from local_aws.sagemaker.jobs import Jobs, describe
+from local_aws.sagemaker.processing_job import KIND, ProcessingJob
+from local_aws.store import Exists, now
+
+_JOBS = Jobs()
+_OPEN = ("InProgress", "Stopping")
+_SUMMARY = (
+    "ProcessingJobName",
+    "ProcessingJobArn",
+    "CreationTime",
+    "ProcessingEndTime",
+    "LastModifiedTime",
+    "ProcessingJobStatus",
+    "FailureReason",
+    "ExitMessage",
+)
+
+
+@SAGEMAKER.operation("CreateProcessingJob")
+def create_processing_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    name = request["ProcessingJobName"]
+    images.resolve(cloud, request["AppSpecification"]["ImageUri"])
+    _check_paths(request)
+    arn = cloud.arn(f"processing-job/{name}")
+    at = now()
+    described = {
+        "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
+        **{key: value for key, value in request.items() if key != "Tags"},
+        "ProcessingJobArn": arn,
+        "ProcessingJobStatus": "InProgress",
+        "CreationTime": at,
+        "LastModifiedTime": at,
+    }
+    try:
+        cloud.store.create(KIND, name, described)
+    except Exists:
+        raise in_use(
+            f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
+        ) from None
+    tags.record(cloud, arn, request)
+    job = ProcessingJob(cloud, described)
+    _JOBS.start(job.job, job.live)
+    return {"ProcessingJobArn": arn}
+
+
+def _check_paths(request: dict[str, Any]) -> None:
+    """Inputs and outputs have names of their own and lie under /opt/ml/processing, as SageMaker demands."""
+    inputs, outputs = request.get("ProcessingInputs", []), request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    for item in inputs:
+        if "S3Input" not in item:
+            raise validation_error(f"ProcessingInput {item['InputName']}: only S3Input is carried out here")
+    for kind, items, part in (("InputName", inputs, "S3Input"), ("OutputName", outputs, "S3Output")):
+        names = [item[kind] for item in items]
+        if len(set(names)) != len(names):
+            raise validation_error(f"{kind} must be unique within a processing job: {', '.join(names)}")
+        for item in items:
+            path = item.get(part, {}).get("LocalPath", "/opt/ml/processing")
+            if not path.startswith("/opt/ml/processing"):
+                raise validation_error(f"LocalPath {path} of {item[kind]} must begin with /opt/ml/processing")
+
+
+@SAGEMAKER.operation("DescribeProcessingJob")
+def describe_processing_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    return describe(cloud, KIND, request["ProcessingJobName"], "processing job")
+
+
+@SAGEMAKER.operation("ListProcessingJobs")
+def list_processing_jobs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    rows, token = listing.page(
+        cloud.store.all(KIND), request, name_key="ProcessingJobName", status_key="ProcessingJobStatus"
+    )
+    return listing.answer(
+        "ProcessingJobSummaries", [{key: row[key] for key in _SUMMARY if key in row} for row in rows], token
+    )
+
+
+@SAGEMAKER.operation("StopProcessingJob")
+def stop_processing_job(cloud: Cloud, request: dict[str, Any]) -> None:
+    name = request["ProcessingJobName"]
+    body = cloud.store.find(KIND, name)
+    if body is None:
+        raise not_found(f"Could not find processing job with name {name}")
+    if body["ProcessingJobStatus"] in _OPEN:
+        cloud.store.update(
+            KIND,
+            name,
+            lambda row: (
+                {**row, "ProcessingJobStatus": "Stopping"} if row["ProcessingJobStatus"] == "InProgress" else None
+            ),
+        )
+        _JOBS.stop(cloud, name)
+
+
+@on_start
+def fail_what_was_running(cloud: Cloud) -> None:
+    """Jobs cannot outlive their cloud: those that ran when it ended have failed."""
+    for row in cloud.store.all(KIND):
+        if row["ProcessingJobStatus"] in _OPEN:
+            reason = "InternalServerError: local-aws ended while the job ran"
+            changes = {"ProcessingJobStatus": "Failed", "FailureReason": reason, "ProcessingEndTime": now()}
+            cloud.store.update(KIND, row["ProcessingJobName"], changes)

@@ -1,0 +1,149 @@
+"""Training jobs: create, describe, list, stop.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local_aws import images
+from local_aws.cloud import Cloud
+from local_aws.errors import in_use, not_found, validation_error
+from local_aws.lifecycle import on_start
+from local_aws.operations import SAGEMAKER
+from local_aws.sagemaker import listing, tags
+from local_aws.sagemaker.jobs import Jobs, describe
+from local_aws.sagemaker.metrics import MetricReader
+from local_aws.sagemaker.training_job import KIND, TrainingJob
+from local_aws.store import Exists, now
+
+_JOBS = Jobs()
+_SUMMARY = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "CreationTime",
+    "TrainingEndTime",
+    "LastModifiedTime",
+    "TrainingJobStatus",
+    "SecondaryStatus",
+)
+_OPEN = ("InProgress", "Stopping")
+
+
+@SAGEMAKER.operation("CreateTrainingJob")
+def create_training_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    return create(cloud, request)
+
+
+def create(cloud: Cloud, request: dict[str, Any], tuning_job_arn: str | None = None) -> dict[str, Any]:
+    """Start a training job; `tuning_job_arn` is that of the tuning job whose trial it is. Raises `AwsError`."""
+    name = request["TrainingJobName"]
+    _check(cloud, request)
+    arn = cloud.arn(f"training-job/{name}")
+    at = now()
+    described = {
+        **{key: value for key, value in request.items() if key != "Tags"},
+        "TrainingJobArn": arn,
+        "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Starting",
+        "SecondaryStatusTransitions": [
+            {"Status": "Starting", "StartTime": at, "StatusMessage": "Preparing the instances for training"}
+        ],
+        "CreationTime": at,
+        "LastModifiedTime": at,
+        "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+        "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+        "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
+        **({"TuningJobArn": tuning_job_arn} if tuning_job_arn else {}),
+    }
+    try:
+        cloud.store.create(KIND, name, described)
+    except Exists:
+        raise in_use(
+            f"Training job names must be unique within an AWS account and region, and a training job with this name already exists ({arn})"
+        ) from None
+    tags.record(cloud, arn, request)
+    job = TrainingJob(cloud, described)
+    _JOBS.start(job.job, job.live)
+    return {"TrainingJobArn": arn}
+
+
+def _check(cloud: Cloud, request: dict[str, Any]) -> None:
+    """Refuse what AWS refuses beyond the service model, and what this cloud cannot carry out."""
+    algorithm = request["AlgorithmSpecification"]
+    if "TrainingImage" not in algorithm:
+        raise validation_error(
+            "AlgorithmSpecification names no TrainingImage: algorithm resources of the Marketplace are not carried out here"
+        )
+    images.resolve(cloud, algorithm["TrainingImage"])
+    MetricReader(algorithm.get("MetricDefinitions", []))
+    channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
+    for name in channels:
+        if channels.count(name) > 1:
+            raise validation_error(f"Channel names must be unique: {name} is given more than once")
+    for channel in request.get("InputDataConfig", []):
+        if "S3DataSource" not in channel["DataSource"]:
+            raise validation_error(f"Channel {channel['ChannelName']}: only S3DataSource is carried out here")
+        if channel["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix":
+            raise validation_error(
+                f"Channel {channel['ChannelName']}: of the S3 data types only S3Prefix is carried out here"
+            )
+        mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
+        if mode == "Pipe":
+            raise validation_error(
+                f"Channel {channel['ChannelName']}: input mode Pipe is not carried out here; use File or FastFile"
+            )
+
+
+@SAGEMAKER.operation("DescribeTrainingJob")
+def describe_training_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    return describe(cloud, KIND, request["TrainingJobName"], "training job")
+
+
+@SAGEMAKER.operation("ListTrainingJobs")
+def list_training_jobs(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
+    rows, token = listing.page(
+        cloud.store.all(KIND), request, name_key="TrainingJobName", status_key="TrainingJobStatus"
+    )
+    return listing.answer(
+        "TrainingJobSummaries", [{key: row[key] for key in _SUMMARY if key in row} for row in rows], token
+    )
+
+
+@SAGEMAKER.operation("StopTrainingJob")
+def stop_training_job(cloud: Cloud, request: dict[str, Any]) -> None:
+    """SIGTERM, and SIGKILL two minutes later: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopTrainingJob.html"""
+    name = request["TrainingJobName"]
+    body = cloud.store.find(KIND, name)
+    if body is None:
+        raise not_found("Requested resource not found.")
+    if body["TrainingJobStatus"] not in _OPEN:
+        raise validation_error(
+            f"The request was rejected because the training job is in status {body['TrainingJobStatus']}."
+        )
+    cloud.store.update(
+        KIND,
+        name,
+        lambda row: (
+            {**row, "TrainingJobStatus": "Stopping", "SecondaryStatus": "Stopping"}
+            if row["TrainingJobStatus"] == "InProgress"
+            else None
+        ),
+    )
+    _JOBS.stop(cloud, name)
+
+
+@on_start
+def fail_what_was_running(cloud: Cloud) -> None:
+    """Jobs cannot outlive their cloud: those that ran when it ended have failed."""
+    for row in cloud.store.all(KIND):
+        if row["TrainingJobStatus"] in _OPEN:
+            reason = "InternalServerError: local-aws ended while the job ran"
+            changes = {
+                "TrainingJobStatus": "Failed",
+                "SecondaryStatus": "Failed",
+                "FailureReason": reason,
+                "TrainingEndTime": now(),
+            }
+            cloud.store.update(KIND, row["TrainingJobName"], changes)
