@@ -80,9 +80,8 @@ def _broken(value: Any, shape: Shape, path: str) -> Iterator[str]:
             yield from _broken(item, shape.value, f"{path}.{key}.member")
     elif shape.type_name == "string":
         yield from _broken_string(value, shape, path)
-    elif shape.type_name in ("integer", "long", "float", "double"):
-        if "max" in shape.metadata and value > shape.metadata["max"]:
-            yield _says(value, path, f"Member must have value less than or equal to {shape.metadata['max']}")
+    elif shape.type_name in ("integer", "long", "float", "double") and value > shape.metadata.get("max", value):
+        yield _says(value, path, f"Member must have value less than or equal to {shape.metadata['max']}")
 
 
 def _broken_string(value: str, shape: Shape, path: str) -> Iterator[str]:

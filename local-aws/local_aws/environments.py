@@ -1,4 +1,4 @@
-"""Python environments for jobs: the image's own, or one with what a requirements file asks for, made once by content."""
+"""Python environments for jobs: the image's own, or one with what a requirements file asks for, kept by content."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class AwsError(Exception):
 
 
 def validation_error(message: str) -> AwsError:
-    """A request that breaks a rule of the API; SageMaker and CloudFormation answer `ValidationException` / `ValidationError`."""
+    """A request that breaks a rule of the API, as SageMaker answers it."""
     return AwsError("ValidationException", message)
 
 

@@ -32,7 +32,8 @@ class S3Objects:
         self._index = sqlite3.connect(folder / "objects.sqlite", check_same_thread=False, isolation_level=None)
         self._index.execute("PRAGMA journal_mode=WAL")
         self._index.execute(
-            "CREATE TABLE IF NOT EXISTS objects (bucket TEXT, key TEXT, file TEXT, headers TEXT, PRIMARY KEY (bucket, key))"
+            "CREATE TABLE IF NOT EXISTS objects "
+            "(bucket TEXT, key TEXT, file TEXT, headers TEXT, PRIMARY KEY (bucket, key))"
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The state of this cloud: every resource is a row in SQLite, kept across restarts, and a change wakes those who wait."""
+"""The state of this cloud: every resource is a row in SQLite, and a change wakes those who wait for it."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -42,15 +43,17 @@ def operation_name(target: str | None, body: bytes) -> str | None:
 
 
 def parse(service: str, operation: str, body: bytes) -> dict[str, Any]:
-    """The parameters of a request; raises `AwsError` (SerializationException) for a body that has not the model's form."""
+    """The parameters of a request; raises `AwsError` (SerializationException) for a malformed body."""
     model = _operation(service, operation)
     try:
         if model.service_model.protocol == "query":
             fields = dict(parse_qsl(body.decode(), keep_blank_values=True))
-            return QueryParser(model, timestamp_parser=parse_timestamp).parse({"values": fields})
+            request: Any = {"values": fields}
+            return QueryParser(model, timestamp_parser=parse_timestamp).parse(request)
         if not isinstance(json.loads(body or b"{}"), dict):
             raise ValueError("the body is not a JSON object")
-        return JSONParser(model, timestamp_parser=parse_timestamp).parse({"body": body or b"{}"})
+        request = {"body": body or b"{}"}
+        return JSONParser(model, timestamp_parser=parse_timestamp).parse(request)
     except (ValueError, TypeError, AttributeError) as error:
         raise AwsError("SerializationException", f"The request for {operation} could not be read: {error}") from error
 
@@ -77,7 +80,7 @@ def refusal(service: str, error: AwsError) -> Answer:
     return _answer(error.status, headers, json.dumps({"__type": error.code, "message": error.message}).encode())
 
 
-def _answer(status: int, headers: dict[str, Any], body: bytes) -> Answer:
+def _answer(status: int, headers: Mapping[str, Any], body: bytes) -> Answer:
     both = {**headers, "x-amzn-RequestId": str(uuid.uuid4()), "Date": now().strftime("%a, %d %b %Y %H:%M:%S GMT")}
     return Answer(status, [(name, str(value)) for name, value in both.items() if value is not None], body)
 

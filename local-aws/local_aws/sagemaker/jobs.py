@@ -101,7 +101,7 @@ class Job:
     def run(
         self, group: str, start: Callable[[Host], Running], limits: Limits, on_line: OnLine | None = None
     ) -> tuple[str, int]:
-        """Start every host's process, follow their logs and wait; answers how the job ended and the first bad exit code."""
+        """Start every host's process, follow the logs and wait; answers how it ended and the first bad exit code."""
         if self.stopping:
             return STOPPED, 0
         running = [start(host) for host in self.hosts]
@@ -182,7 +182,7 @@ class Jobs:
 
 
 def describe(cloud: Cloud, kind: str, name: str, noun: str) -> dict[str, Any]:
-    """A job's description without what is private to this cloud; raises `AwsError` as SageMaker does for a missing one."""
+    """A job's description without what is private to this cloud; raises `AwsError` for a missing one."""
     body = cloud.store.find(kind, name)
     if body is None:
         raise validation_error(

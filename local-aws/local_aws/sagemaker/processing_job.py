@@ -72,7 +72,7 @@ class ProcessingJob:
                 )
             for item in self._outputs():
                 host.container.path(item["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
-        self.job.configure("config/processingjobconfig.json", {key: value for key, value in _json(described).items()})
+        self.job.configure("config/processingjobconfig.json", _json(described))
         self.job.configure(
             "config/resourceconfig.json", lambda host: self.job.resource_config(host, self._instance_type)
         )

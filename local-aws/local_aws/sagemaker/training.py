@@ -36,10 +36,16 @@ def create_training_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]
     return create(cloud, request)
 
 
-def create(cloud: Cloud, request: dict[str, Any], tuning_job_arn: str | None = None) -> dict[str, Any]:
-    """Start a training job; `tuning_job_arn` is that of the tuning job whose trial it is. Raises `AwsError`."""
+def create(
+    cloud: Cloud, request: dict[str, Any], tuning_job_arn: str | None = None, metrics: MetricReader | None = None
+) -> dict[str, Any]:
+    """Start a training job; raises `AwsError`.
+
+    `tuning_job_arn` is that of the tuning job whose trial it is, `metrics` the reader in which the tuning job follows
+    the values as they come.
+    """
     name = request["TrainingJobName"]
-    _check(cloud, request)
+    check(cloud, request)
     arn = cloud.arn(f"training-job/{name}")
     at = now()
     described = {
@@ -61,20 +67,21 @@ def create(cloud: Cloud, request: dict[str, Any], tuning_job_arn: str | None = N
         cloud.store.create(KIND, name, described)
     except Exists:
         raise in_use(
-            f"Training job names must be unique within an AWS account and region, and a training job with this name already exists ({arn})"
+            "Training job names must be unique within an AWS account and region, and a training job with this name "
+            f"already exists ({arn})"
         ) from None
     tags.record(cloud, arn, request)
-    job = TrainingJob(cloud, described)
+    job = TrainingJob(cloud, described, metrics)
     _JOBS.start(job.job, job.live)
     return {"TrainingJobArn": arn}
 
 
-def _check(cloud: Cloud, request: dict[str, Any]) -> None:
+def check(cloud: Cloud, request: dict[str, Any]) -> None:
     """Refuse what AWS refuses beyond the service model, and what this cloud cannot carry out."""
     algorithm = request["AlgorithmSpecification"]
     if "TrainingImage" not in algorithm:
         raise validation_error(
-            "AlgorithmSpecification names no TrainingImage: algorithm resources of the Marketplace are not carried out here"
+            "AlgorithmSpecification names no TrainingImage: algorithms of the Marketplace are not carried out here"
         )
     images.resolve(cloud, algorithm["TrainingImage"])
     MetricReader(algorithm.get("MetricDefinitions", []))

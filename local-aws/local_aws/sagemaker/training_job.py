@@ -27,13 +27,13 @@ _REASON = 1024
 class TrainingJob:
     """What runs behind one description in the store."""
 
-    def __init__(self, cloud: Cloud, described: dict[str, Any]) -> None:
+    def __init__(self, cloud: Cloud, described: dict[str, Any], metrics: MetricReader | None = None) -> None:
         self._cloud = cloud
         self._described = described
         resources = described["ResourceConfig"]
         self._image = images.resolve(cloud, described["AlgorithmSpecification"]["TrainingImage"])
         self.job = Job(cloud, KIND, described["TrainingJobName"], self._image, resources.get("InstanceCount", 1))
-        self._metrics = MetricReader(described["AlgorithmSpecification"].get("MetricDefinitions", []))
+        self._metrics = metrics or MetricReader(described["AlgorithmSpecification"].get("MetricDefinitions", []))
         self._limits = Limits(
             described["StoppingCondition"]["MaxRuntimeInSeconds"], resources.get("VolumeSizeInGB", 30) * 1024**3
         )
@@ -53,9 +53,7 @@ class TrainingJob:
             elif end == TIMED_OUT:
                 self._finish("Stopped", "MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds")
             elif end == DISK_FULL:
-                self._fail(
-                    "ClientError: Please use an instance type with more memory, or raise VolumeSizeInGB: the disk of the job is full"
-                )
+                self._fail("ClientError: the disk of the job is full: raise VolumeSizeInGB, or write less")
             elif code != 0:
                 self._fail(self._reason(code))
             else:
