@@ -19,7 +19,7 @@ _LISTED = 20
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version in the registry, as it is now. `gate` and `tier` are the tags that training left, None without them."""
+    """A version in the registry, as it is now."""
 
     model_name: str
     number: int
@@ -28,13 +28,8 @@ class RegisteredVersion:
     aliases: frozenset[str]
 
     @property
-    def gate(self) -> str | None:
-        """What the gate said when the model was trained."""
-        return self.tags.get("gate")
-
-    @property
     def tier(self) -> str | None:
-        """The quality tier the gate gave it."""
+        """The quality tier the gate gave it; None for a version that was registered without the gate."""
         return self.tags.get("tier")
 
     @property
@@ -69,10 +64,10 @@ class Registry:
         version = RegisteredVersion(
             found.name, int(found.version), found.run_id or None, dict(found.tags), frozenset(found.aliases)
         )
-        if version.gate is not None and version.gate.lower().startswith(("fail", "refus", "reject")):
+        if version.tier == "none":
             raise DeploymentError(
-                f"{pin} did not pass the gate (its tag gate says {version.gate!r}), so it is not deployed. "
-                f"Pin a version that passed: {self._versions(pin.model_name)}."
+                f"{pin} did not pass the gate ({version.tags.get('gate', 'which is not named')}), so it is not "
+                f"deployed. Pin a version that passed: {self._versions(pin.model_name)}."
             )
         return version
 
@@ -172,7 +167,7 @@ class Registry:
             if error.error_code == "UNAUTHENTICATED":
                 raise DeploymentError(
                     f"The tracking server at {self._uri} answers 401 and would not {task}: set "
-                    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN) to an account it knows."
+                    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to an account it knows."
                 ) from error
             if error.error_code == "PERMISSION_DENIED":
                 raise DeploymentError(

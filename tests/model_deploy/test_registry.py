@@ -43,12 +43,13 @@ def test_a_pin_to_a_missing_model_lists_the_models_there_are(registry: Registry,
 
 def test_a_version_the_gate_refused_is_not_deployed(registry: Registry, iris: str) -> None:
     client = mlflow.MlflowClient()
-    client.set_model_version_tag(iris, "1", "gate", "failed: accuracy 0.66 is not above 0.9")
+    client.set_model_version_tag(iris, "1", "tier", "none")
+    client.set_model_version_tag(iris, "1", "gate", "accuracy > 0.9")
     try:
-        with pytest.raises(DeploymentError, match=r"did not pass the gate .*0\.66.*versions 2"):
+        with pytest.raises(DeploymentError, match=r"did not pass the gate \(accuracy > 0\.9\).*versions 2"):
             registry.resolve(Pin(iris, "1"))
     finally:
-        client.delete_model_version_tag(iris, "1", "gate")
+        client.delete_model_version_tag(iris, "1", "tier")
 
 
 def test_a_version_that_is_not_ready_is_refused(registry: Registry, monkeypatch: pytest.MonkeyPatch, iris: str) -> None:

@@ -1,0 +1,123 @@
+"""A release: from a pin to endpoints. Staging first; prod only after its smoke test, and when someone approved.
+Everything that can be refused is refused before the first change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from model_deploy.deployment import Deployment, Ground, deployment_of
+from model_deploy.executor import Executor
+from model_deploy.image import read_image_tag
+from model_deploy.logged_model import read_logged_model
+from model_deploy.package import Package, build_package
+from model_deploy.pin import Pin
+from model_deploy.plan import Plan, plan
+from model_deploy.registry import RegisteredVersion, Registry
+from model_deploy.skew import refuse_skew
+from model_deploy.smoke import SmokeResult, SmokeTest, prepare_smoke_test, run_smoke_test
+from model_deploy.stage import Stage
+from model_deploy.store import ship_package
+
+STAGES = ("staging", "prod")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pinned version that may be deployed: its package, and the smoke test its endpoint has to pass."""
+
+    version: RegisteredVersion
+    package: Package
+    smoke_test: SmokeTest
+
+    @property
+    def package_key(self) -> str:
+        """Where the package belongs in the artifact bucket."""
+        return self.package.key(self.version.model_name)
+
+
+class Progress(Protocol):
+    """Who is told what happens, as it happens."""
+
+    def resolved(self, pin: Pin, candidate: Candidate) -> None: ...
+    def planned(self, plan: Plan) -> None: ...
+    def shipped(self, uri: str, *, uploaded: bool) -> None: ...
+    def deploying(self, plan: Plan) -> None: ...
+    def deployed(self, plan: Plan, *, changed: bool) -> None: ...
+    def smoked(self, endpoint_name: str, result: SmokeResult) -> None: ...
+    def awaiting_approval(self, stage_name: str) -> None: ...
+
+
+def prepare(pin: Pin, registry: Registry, image: str, room: Path) -> Candidate:
+    """Fetch the pinned version into the directory `room`, and see that it can be served; nothing is changed anywhere.
+
+    Raises:
+        DeploymentError: the version cannot be had, does not fit the image, or does not predict its own example.
+    """
+    serving = read_image_tag(image)
+    version = registry.resolve(pin)
+    (room / "download").mkdir()
+    model = read_logged_model(registry.download(version, room / "download"))
+    refuse_skew(model, serving)
+    # Packed before it is loaded: loading may leave compiled bytecode beside a model's own code.
+    package = build_package(model.directory, room / "model.tar.gz")
+    return Candidate(version, package, prepare_smoke_test(model))
+
+
+def plan_stages(
+    candidate: Candidate, stages: Mapping[str, Stage], ground: Ground, executor: Executor, template: str
+) -> list[Plan]:
+    """Plan every stage in order; nothing is changed anywhere."""
+    deployments = [
+        deployment_of(candidate.version, candidate.package_key, name, stage, ground) for name, stage in stages.items()
+    ]
+    return [plan(executor.stack(each.stack_name), each, template) for each in deployments]
+
+
+@dataclass(frozen=True)
+class Release:
+    """The means of a release: where packages go, who deploys, how endpoints are called, who is told."""
+
+    s3: Any
+    runtime: Any
+    executor: Executor
+    registry: Registry
+    progress: Progress
+    bucket: str
+    template: str
+    commit: str
+
+    def carry_out(self, candidate: Candidate, plans: list[Plan], stages: Mapping[str, Stage]) -> None:
+        """Deploy the stages in order; one that fails, in CloudFormation or in its smoke test, ends the release.
+
+        Raises:
+            DeploymentError: a stage failed. Those after it are untouched.
+        """
+        key = candidate.package_key
+        uploaded = ship_package(self.s3, self.bucket, key, candidate.package)
+        self.progress.shipped(f"s3://{self.bucket}/{key}", uploaded=uploaded)
+        for each in plans:
+            self._deploy(candidate, each, stages[each.deployment.stage])
+
+    def _deploy(self, candidate: Candidate, stage_plan: Plan, stage: Stage) -> None:
+        deployment = stage_plan.deployment
+        self.progress.deploying(stage_plan)
+        changed = self.executor.carry_out(stage_plan, self.template, self.commit)
+        self.progress.deployed(stage_plan, changed=changed)
+        bound = stage.smoke_test.latency_milliseconds
+        result = run_smoke_test(self.runtime, deployment.endpoint_name, candidate.smoke_test, bound)
+        self.progress.smoked(deployment.endpoint_name, result)
+        self._record(candidate.version, deployment, changed=changed)
+
+    def _record(self, version: RegisteredVersion, deployment: Deployment, *, changed: bool) -> None:
+        stage = deployment.stage
+        tags = {
+            f"{stage}_endpoint": deployment.endpoint_name,
+            f"{stage}_deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            f"{stage}_commit": self.commit,
+        }
+        # What changed nothing is no deployment: its time and commit are those of the one that did.
+        if not changed and stage in version.aliases:
+            tags = {name: value for name, value in tags.items() if name not in version.tags}
+        self.registry.record(version, stage, tags)
