@@ -89,7 +89,7 @@ class Executor:
             StackName=deployment.stack_name,
             ChangeSetName=self.change_set_name,
             ChangeSetType="CREATE" if creating else "UPDATE",
-            Description=f"{_what(plan)}, commit {commit}",
+            Description=f"{plan.serves_then}, commit {commit}",
             TemplateBody=template,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in deployment.parameters.items()],
         )["Id"]
@@ -179,11 +179,6 @@ def _read_event(event: dict[str, Any]) -> Event:
     return Event(event["LogicalResourceId"], event["ResourceStatus"], event.get("ResourceStatusReason", ""))
 
 
-def _what(plan: Plan) -> str:
-    parameters = plan.deployment.parameters
-    return f"{parameters['ModelName']} version {parameters['ModelVersion']}"
-
-
 def _failed(plan: Plan, status: str, failure: Failure) -> DeploymentError:
     deployment = plan.deployment
     if plan.serves_now is None:
@@ -193,5 +188,6 @@ def _failed(plan: Plan, status: str, failure: Failure) -> DeploymentError:
     else:
         left = f"The stack {deployment.stack_name} is {status}: see its events."
     return DeploymentError(
-        f"{_what(plan)} could not be deployed to {deployment.endpoint_name}: {failure.reason} {left}", failure.evidence
+        f"{plan.serves_then} could not be deployed to {deployment.endpoint_name}: {failure.reason} {left}",
+        failure.evidence,
     )

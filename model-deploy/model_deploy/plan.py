@@ -45,13 +45,23 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done for one stage; `template_changed` when the stack was made from another endpoint.yaml."""
+    """What is to be done for one stage. `now` is the stack that serves it, None where none does."""
 
     deployment: Deployment
     action: Action
     changes: tuple[Change, ...]
-    template_changed: bool
-    serves_now: str | None
+    now: Stack | None = None
+    template_changed: bool = False
+
+    @property
+    def serves_now(self) -> str | None:
+        """The model version that the stage serves now."""
+        return served_by(self.now.parameters) if self.now else None
+
+    @property
+    def serves_then(self) -> str:
+        """The model version that it will serve."""
+        return served_by(self.deployment.parameters)
 
 
 def plan(now: Stack | None, then: Deployment, template: str) -> Plan:
@@ -61,9 +71,9 @@ def plan(now: Stack | None, then: Deployment, template: str) -> Plan:
         DeploymentError: the stack is in the middle of something, or stuck so that only a person can help it.
     """
     if now is None:
-        return Plan(then, Action.CREATE, _changes({}, then), False, None)
+        return Plan(then, Action.CREATE, _changes({}, then))
     if now.status in _REMAINS:
-        return Plan(then, Action.CREATE_ANEW, _changes({}, then), False, None)
+        return Plan(then, Action.CREATE_ANEW, _changes({}, then))
     if now.status == "UPDATE_ROLLBACK_FAILED":
         raise DeploymentError(
             f"The stack {now.name} is UPDATE_ROLLBACK_FAILED: an update failed and could not be undone. See its "
@@ -76,8 +86,17 @@ def plan(now: Stack | None, then: Deployment, template: str) -> Plan:
         )
     changes, template_changed = _changes(now.parameters, then), now.template.strip() != template.strip()
     action = Action.UPDATE if changes or template_changed else Action.NOTHING
-    serves_now = f"{now.parameters.get('ModelName', '?')} version {now.parameters.get('ModelVersion', '?')}"
-    return Plan(then, action, changes, template_changed, serves_now)
+    return Plan(then, action, changes, now, template_changed)
+
+
+def plan_back(now: Stack | None, stage: str, before: Stack) -> Plan:
+    """The plan that takes a stage back to the stack it had before."""
+    return plan(now, Deployment(stage, before.name, before.parameters), before.template)
+
+
+def served_by(parameters: Mapping[str, str]) -> str:
+    """The model version that a stack of these parameters serves."""
+    return f"{parameters.get('ModelName', '?')} version {parameters.get('ModelVersion', '?')}"
 
 
 def _changes(now: Mapping[str, str], then: Deployment) -> tuple[Change, ...]:

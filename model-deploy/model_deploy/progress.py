@@ -60,10 +60,12 @@ class ConsoleProgress:
 
     def deployed(self, plan: Plan, *, changed: bool) -> None:
         """Say what the endpoint serves now."""
-        parameters = plan.deployment.parameters
-        what = f"{parameters['ModelName']} version {parameters['ModelVersion']}"
-        name = plan.deployment.endpoint_name
+        name, what = plan.deployment.endpoint_name, plan.serves_then
         self._say(f"{name} serves {what}" if changed else f"{name}: nothing to change, it serves {what} already")
+
+    def taking_back(self, plan: Plan) -> None:
+        """Say that a stage goes back to what it served before."""
+        self._say(f"Taking {plan.deployment.endpoint_name} back to {plan.serves_now}")
 
     def smoked(self, endpoint_name: str, result: SmokeResult) -> None:
         """Say that a smoke test passed."""

@@ -2,18 +2,19 @@
 Everything that can be refused is refused before the first change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from model_deploy.deployment import Deployment, Ground, deployment_of
+from model_deploy.errors import DeploymentError
 from model_deploy.executor import Executor
 from model_deploy.image import read_image_tag
 from model_deploy.logged_model import read_logged_model
 from model_deploy.package import Package, build_package
 from model_deploy.pin import Pin
-from model_deploy.plan import Plan, plan
+from model_deploy.plan import Plan, plan, plan_back
 from model_deploy.registry import RegisteredVersion, Registry
 from model_deploy.skew import refuse_skew
 from model_deploy.smoke import SmokeResult, SmokeTest, prepare_smoke_test, run_smoke_test
@@ -45,6 +46,7 @@ class Progress(Protocol):
     def shipped(self, uri: str, *, uploaded: bool) -> None: ...
     def deploying(self, plan: Plan) -> None: ...
     def deployed(self, plan: Plan, *, changed: bool) -> None: ...
+    def taking_back(self, plan: Plan) -> None: ...
     def smoked(self, endpoint_name: str, result: SmokeResult) -> None: ...
     def awaiting_approval(self, stage_name: str) -> None: ...
 
@@ -92,7 +94,7 @@ class Release:
         """Deploy the stages in order; one that fails, in CloudFormation or in its smoke test, ends the release.
 
         Raises:
-            DeploymentError: a stage failed. Those after it are untouched.
+            DeploymentError: a stage failed. It serves what it served before, and those after it are untouched.
         """
         key = candidate.package_key
         uploaded = ship_package(self.s3, self.bucket, key, candidate.package)
@@ -106,9 +108,29 @@ class Release:
         changed = self.executor.carry_out(stage_plan, self.template, self.commit)
         self.progress.deployed(stage_plan, changed=changed)
         bound = stage.smoke_test.latency_milliseconds
-        result = run_smoke_test(self.runtime, deployment.endpoint_name, candidate.smoke_test, bound)
+        try:
+            result = run_smoke_test(self.runtime, deployment.endpoint_name, candidate.smoke_test, bound)
+        except DeploymentError as failure:
+            if not changed:
+                raise
+            raise DeploymentError(f"{failure} {self._take_back(stage_plan)}", failure.evidence) from failure
         self.progress.smoked(deployment.endpoint_name, result)
         self._record(candidate.version, deployment, changed=changed)
+
+    def _take_back(self, made: Plan) -> str:
+        """Undo an update whose endpoint failed its smoke test; says what became of the stage."""
+        name = made.deployment.stack_name
+        if made.now is None:
+            return (
+                f"{name} served nothing before and stays up to be looked at: pin a version that works, or remove it by "
+                f"aws cloudformation delete-stack --stack-name {name}."
+            )
+        self.progress.taking_back(made)
+        executor = replace(self.executor, change_set_name=f"{self.executor.change_set_name}-back")
+        executor.carry_out(
+            plan_back(executor.stack(name), made.deployment.stage, made.now), made.now.template, self.commit
+        )
+        return f"{name} serves {made.serves_now} again."
 
     def _record(self, version: RegisteredVersion, deployment: Deployment, *, changed: bool) -> None:
         stage = deployment.stage

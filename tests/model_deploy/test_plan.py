@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from model_deploy.deployment import Deployment, Ground, deployment_of
 from model_deploy.errors import DeploymentError
-from model_deploy.plan import Action, Change, Stack, plan
+from model_deploy.plan import Action, Change, Stack, plan, plan_back
 from model_deploy.registry import RegisteredVersion
 from model_deploy.stage import Stage, read_stage
 
@@ -84,3 +84,11 @@ def test_every_setting_of_a_stage_reaches_the_stack() -> None:
     assert made.parameters["ScalingMaximumInstances"] == "4"
     assert made.parameters["AlarmLatencyMicroseconds"] == "500000"
     assert made.parameters["ModelDataUrl"] == "s3://artifacts/models/iris/abc/model.tar.gz"
+
+
+def test_the_way_back_is_a_plan_to_what_was_served_before() -> None:
+    since = replace(stack_of(deployment(replace(VERSION, number=4))), template="Resources: {Another: {}}")
+    back = plan_back(since, "staging", stack_of(deployment()))
+    assert (back.action, back.serves_now, back.serves_then) == (Action.UPDATE, "iris version 4", "iris version 3")
+    assert back.template_changed
+    assert back.changes == (Change("ModelVersion", "4", "3"),)
