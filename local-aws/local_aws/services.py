@@ -2,6 +2,9 @@
 
 import local_aws.iam
 import local_aws.logs
+import local_aws.sagemaker.model_packages
+import local_aws.sagemaker.pipelines
 import local_aws.sagemaker.processing
 import local_aws.sagemaker.tags
-import local_aws.sagemaker.training  # noqa: F401
+import local_aws.sagemaker.training
+import local_aws.sagemaker.tuning.operations  # noqa: F401

@@ -30,7 +30,7 @@ _PYTHON = {"String": str, "Integer": int, "Float": int | float, "Boolean": bool}
 
 def check_arguments(step: Step, definition: PipelineDefinition) -> None:
     """Raise `AwsError` (ValidationException) for the first argument that the step's API call would not take."""
-    if step.type.create is None:
+    if not step.type.create:
         return
     shape = Contract.of("sagemaker").operation(step.type.create).input_shape
     for error in _faults(step.arguments, shape, "Arguments", definition, frozenset({step.type.named_by})):
@@ -65,7 +65,7 @@ def _child(shape: Shape | None, item: str | int) -> Shape | None:
 
 
 def _faults(
-    value: Any, shape: Shape, where: str, definition: PipelineDefinition, generated: frozenset[str | None] = frozenset()
+    value: Any, shape: Shape, where: str, definition: PipelineDefinition, generated: frozenset[str] = frozenset()
 ) -> Iterator[AwsError]:
     if value is None:
         return
@@ -117,5 +117,6 @@ def _mistyped(value: Mapping[str, Any], shape: Shape, where: str, definition: Pi
         found = check_property(reference.text, definition.steps[reference.name], reference.path)
     if found != kind and not (found == "Integer" and kind == "Float"):
         yield validation_error(
-            f"Cannot assign property reference [{reference.text}] to the argument '{where}' of type [{kind or shape.type_name}]."
+            f"Cannot assign property reference [{reference.text}] to the argument '{where}' "
+            f"of type [{kind or shape.type_name}]."
         )

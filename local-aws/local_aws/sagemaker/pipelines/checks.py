@@ -72,12 +72,14 @@ def _check_reference(step: Step, reference: Reference, definition: PipelineDefin
     if reference.root == "Parameters":
         if reference.name not in definition.parameters:
             raise validation_error(
-                f"Step '{step.name}' refers to [{reference.text}], but the pipeline definition has no parameter '{reference.name}'."
+                f"Step '{step.name}' refers to [{reference.text}], "
+                f"but the pipeline definition has no parameter '{reference.name}'."
             )
     elif reference.root == "Execution":
         if reference.name not in EXECUTION_VARIABLES:
             raise validation_error(
-                f"Step '{step.name}' refers to [{reference.text}]; execution variables are {', '.join(EXECUTION_VARIABLES)}."
+                f"Step '{step.name}' refers to [{reference.text}]; "
+                f"execution variables are {', '.join(EXECUTION_VARIABLES)}."
             )
     else:
         _check_dependency(step, reference.name, definition)
@@ -87,7 +89,8 @@ def _check_reference(step: Step, reference: Reference, definition: PipelineDefin
             if reference.path[1:] not in [(name,) for name in files]:
                 known = ", ".join(files) or "none"
                 raise validation_error(
-                    f"Step '{step.name}' refers to [{reference.text}]; the property files of step '{upstream.name}' are: {known}."
+                    f"Step '{step.name}' refers to [{reference.text}]; "
+                    f"the property files of step '{upstream.name}' are: {known}."
                 )
         else:
             check_property(reference.text, upstream, reference.path)
@@ -99,5 +102,6 @@ def _check_property_files(step: Step) -> None:
     for file in step.property_files:
         if file.output not in names:
             raise validation_error(
-                f"Property file '{file.name}' of step '{step.name}' is in the output '{file.output}', which the step does not have."
+                f"Property file '{file.name}' of step '{step.name}' is in the output '{file.output}', "
+                "which the step does not have."
             )

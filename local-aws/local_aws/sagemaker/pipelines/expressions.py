@@ -41,7 +41,7 @@ class Scope:
     property_file: Callable[[str, str], str]
     read_s3: Callable[[str], str]
 
-    def named(self, **execution: str) -> Scope:
+    def named(self, execution: Mapping[str, str]) -> Scope:
         """The same, with more execution variables (the name of a step's own job)."""
         return replace(self, execution={**self.execution, **execution})
 

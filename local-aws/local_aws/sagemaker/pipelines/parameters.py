@@ -5,23 +5,17 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-parameters.html
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local_aws.errors import validation_error
+from local_aws.errors import AwsError, validation_error
 
 Value = str | int | float | bool
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,256}")
 _MEMBERS = {"Name", "Type", "DefaultValue", "EnumValues", "Description"}
-_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
-    "String": (str,),
-    "Integer": (int,),
-    "Float": (int, float),
-    "Boolean": (bool,),
-}
+_TYPES = ("String", "Integer", "Float", "Boolean")
 
 
 @dataclass(frozen=True)
@@ -38,29 +32,15 @@ def read_parameter(item: dict[str, Any]) -> Parameter:
     """A parameter as a definition declares it; raises `AwsError` (ValidationException)."""
     name, kind = item.get("Name"), item.get("Type", "String")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise validation_error(f"Unable to parse pipeline definition. Invalid parameter name {name!r}.")
+        raise _unparsable(f"Invalid parameter name {name!r}.")
     unknown = item.keys() - _MEMBERS
     if unknown:
-        raise validation_error(
-            f"Unable to parse pipeline definition. Unknown member '{min(unknown)}' in parameter '{name}'."
-        )
-    if kind not in _PYTHON_TYPES:
-        known = ", ".join(_PYTHON_TYPES)
-        raise validation_error(
-            f"Unable to parse pipeline definition. Parameter '{name}' has type {kind!r}: use one of {known}."
-        )
-    default, allowed = item.get("DefaultValue"), tuple(item.get("EnumValues") or ())
-    if default is not None:
-        is_bool = isinstance(default, bool)
-        if not isinstance(default, _PYTHON_TYPES[kind]) or is_bool != (kind == "Boolean"):
-            raise validation_error(
-                f"Unable to parse pipeline definition. The default value {default!r} of parameter '{name}' is not of type {kind}."
-            )
-        if kind == "Float":
-            default = float(default)
-    parameter = Parameter(name, kind, default, allowed)
-    if default is not None:
-        _check_allowed(parameter, default)
+        raise _unparsable(f"Unknown member '{min(unknown)}' in parameter '{name}'.")
+    if kind not in _TYPES:
+        raise _unparsable(f"Parameter '{name}' has type {kind!r}: use one of {', '.join(_TYPES)}.")
+    parameter = Parameter(name, kind, _default(item, name, kind), tuple(item.get("EnumValues") or ()))
+    if parameter.default is not None:
+        _check_allowed(parameter, parameter.default)
     return parameter
 
 
@@ -102,29 +82,56 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
+def _default(item: dict[str, Any], name: str, kind: str) -> Value | None:
+    value = item.get("DefaultValue")
+    if value is None:
+        return None
+    if kind == "Boolean" and isinstance(value, bool):
+        return value
+    if not isinstance(value, bool):
+        if kind == "String" and isinstance(value, str):
+            return value
+        if kind == "Integer" and isinstance(value, int):
+            return value
+        if kind == "Float" and isinstance(value, int | float):
+            return float(value)
+    raise _unparsable(f"The default value {value!r} of parameter '{name}' is not of type {kind}.")
+
+
 def _parsed(parameter: Parameter, text: str) -> Value:
-    value: Value
-    try:
-        if parameter.type == "Integer":
-            value = int(text)
-        elif parameter.type == "Float":
-            value = float(text)
-            if not math.isfinite(value):
-                raise ValueError("not a finite number")
-        elif parameter.type == "Boolean":
-            value = {"true": True, "false": False}[text.lower()]
-        else:
-            if not text:
-                raise validation_error(
-                    f'Pipeline parameter [{parameter.name}]: [string "" is too short (length: 0, required minimum: 1)]'
-                )
-            value = text
-    except (ValueError, KeyError):
+    if parameter.type == "String":
+        if not text:
+            # AWS refuses the empty text, in these words.
+            raise validation_error('[string "" is too short (length: 0, required minimum: 1)]')
+        value: Value | None = text
+    else:
+        value = _READ[parameter.type](text)
+    if value is None:
         raise validation_error(
-            f"Invalid value [{text}] for pipeline parameter [{parameter.name}]: expected a value of type {parameter.type}."
-        ) from None
+            f"Invalid value [{text}] for pipeline parameter [{parameter.name}]: "
+            f"expected a value of type {parameter.type}."
+        )
     _check_allowed(parameter, value)
     return value
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else None
+
+
+def _float(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) else None
+
+
+def _boolean(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text.lower())
+
+
+_READ: dict[str, Callable[[str], Value | None]] = {"Integer": _integer, "Float": _float, "Boolean": _boolean}
+
+
+def _unparsable(reason: str) -> AwsError:
+    return validation_error(f"Unable to parse pipeline definition. {reason}")
 
 
 def _check_allowed(parameter: Parameter, value: Value) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 class StepType:
     """What distinguishes one type of step from another.
 
-    `create` and `describe` are operations of SageMaker (None where a step calls nothing), `outputs` those whose
+    `create` and `describe` are operations of SageMaker (empty where a step calls nothing), `outputs` those whose
     responses together are the properties of the step. `named_by` is the member of the request that holds the generated
     name. `members` are the members a step may have in a definition besides those that all steps have. `cache_key`
     names the arguments that must be the same for an earlier result to be used, nested ones with dots; none means that
@@ -20,10 +20,10 @@ class StepType:
     """
 
     name: str
-    create: str | None = None
-    describe: str | None = None
+    create: str = ""
+    describe: str = ""
     outputs: tuple[str, ...] = ()
-    named_by: str | None = None
+    named_by: str = ""
     members: frozenset[str] = frozenset()
     cache_key: tuple[str, ...] = ()
 
