@@ -15,7 +15,7 @@ from local_aws.dockerfile import Instruction
 # What an image brings covers what this machine has there, so it must be a place that nothing else here lives in.
 _OWN_PLACES = ("/opt/", "/srv/", "/home/", "/usr/src/")
 _SAGEMAKERS_OWN = ("/opt/ml/model", "/opt/ml/input", "/opt/ml/output", "/opt/ml/processing", "/opt/ml/config")
-_PIP = (
+_PIP: tuple[tuple[str, ...], ...] = (
     ("pip", "install"),
     ("pip3", "install"),
     ("python", "-m", "pip", "install"),

@@ -25,6 +25,7 @@ BUILT = "built"
 
 # https://docs.aws.amazon.com/sagemaker/latest/dg/pre-built-docker-containers-scikit-learn-spark.html
 PREBUILT = re.compile(r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/sagemaker-scikit-learn:[\w.-]+")
+_REPOSITORY = re.compile(r"(?:[^/]*/)*[^:@/]*")
 _PINNED = re.compile(r".+@sha256:(?P<digest>[0-9a-f]{64})")
 
 
@@ -35,7 +36,7 @@ class Image:
     `python` is the interpreter on this machine, whose folder comes first on the container's PATH. `entrypoint`, `cmd`,
     `environment`, `workdir` are those of the Dockerfile. `folders` are the absolute paths in the container that the
     image brings, each of which lies at `root / path` here; `root` is None where it brings none. `kind` is
-    "scikit-learn" for the prebuilt images and "built" for those of `local-aws build-image`.
+    "scikit-learn" for the prebuilt images and "built" for those of `local-aws build-image`, which have a `digest`.
     """
 
     uri: str
@@ -47,6 +48,14 @@ class Image:
     workdir: str | None = None
     root: Path | None = None
     folders: tuple[str, ...] = ()
+    digest: str | None = None
+
+    @property
+    def pinned(self) -> str:
+        """The URI that names these very contents, whatever its tag comes to name later."""
+        if self.digest is None:
+            return self.uri
+        return f"{_REPOSITORY.match(self.uri)[0]}@sha256:{self.digest}"  # type: ignore[index]
 
     @property
     def binds(self) -> tuple[tuple[str, str], ...]:
@@ -97,7 +106,9 @@ class ImageFolder:
         found = _read(self.folder / digest / "image.json") if digest else None
         if found is None:
             return None
-        fields = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in found.items()
+        }
         return ImageRecord(**fields)
 
     def uris(self) -> list[str]:
@@ -137,6 +148,7 @@ def resolve(cloud: Cloud, uri: str) -> Image:
         workdir=record.workdir,
         root=images.root(record.digest),
         folders=record.folders,
+        digest=record.digest,
     )
 
 

@@ -2,7 +2,10 @@
 
 import local_aws.iam
 import local_aws.logs
+import local_aws.sagemaker.endpoint_configs
+import local_aws.sagemaker.endpoints
 import local_aws.sagemaker.model_packages
+import local_aws.sagemaker.models
 import local_aws.sagemaker.pipelines
 import local_aws.sagemaker.processing
 import local_aws.sagemaker.tags

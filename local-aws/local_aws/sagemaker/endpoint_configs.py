@@ -68,7 +68,7 @@ def delete_endpoint_config(cloud: Cloud, request: dict[str, Any]) -> None:
 
 
 def find(cloud: Cloud, name: str) -> dict[str, Any]:
-    """A configuration as DescribeEndpointConfig answers it; raises `AwsError` (ValidationException) when there is none."""
+    """A configuration as DescribeEndpointConfig answers it; raises `AwsError` where there is none."""
     body = cloud.store.find(KIND, name)
     if body is None:
         raise validation_error(f'Could not find endpoint configuration "{cloud.arn(f"endpoint-config/{name}")}".')

@@ -71,16 +71,16 @@ class ModelData:
             s3_io.download(cloud, self.uri, scratch)
         except s3_io.DownloadFailed as error:
             raise ModelDataRefused(
-                f'Failed to download model data from URL: "{self.uri}". Please ensure that there is an object located at '
-                f"the URL and that the role passed to CreateModel has permissions to download the object. {error}"
+                f'Failed to download model data from URL: "{self.uri}". Please ensure that there is an object located '
+                f"at the URL and that the role passed to CreateModel has permissions to download the object. {error}"
             ) from error
         archive = scratch / self.uri.rpartition("/")[2]
         try:
             unpack(archive, folder)
         except (tarfile.TarError, EOFError, OSError) as error:
             raise ModelDataRefused(
-                f'Failed to extract model data archive from URL "{self.uri}". Please ensure that the object located at the '
-                f"URL is a valid tar.gz archive. {type(error).__name__}: {error}"
+                f'Failed to extract model data archive from URL "{self.uri}". Please ensure that the object located at '
+                f"the URL is a valid tar.gz archive. {type(error).__name__}: {error}"
             ) from error
         finally:
             archive.unlink(missing_ok=True)

@@ -130,8 +130,8 @@ def _check(cloud: Cloud, container: dict[str, Any]) -> None:
     image = images.resolve(cloud, model.image)
     if image.kind == images.SCIKIT_LEARN:
         raise validation_error(
-            f"Image {image.uri} cannot serve here: local-aws runs the prebuilt scikit-learn images for jobs only. Build a "
-            "serving image from a Dockerfile with local-aws build-image."
+            f"Image {image.uri} cannot serve here: local-aws runs prebuilt scikit-learn images for jobs only. Build "
+            "a serving image from a Dockerfile with local-aws build-image."
         )
 
 
