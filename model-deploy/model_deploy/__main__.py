@@ -1,7 +1,6 @@
 """`python -m model_deploy`: deploy the pinned model version; show the plan; send rows; name the serving image.
 A thin door: it reads arguments and environment, calls, prints, and turns what a user can cause into one sentence."""
 
-import logging
 import os
 import subprocess
 import sys
@@ -21,10 +20,10 @@ from rich.table import Table
 
 from model_deploy.endpoint import CSV, predict
 from model_deploy.errors import DeploymentError
-from model_deploy.image import serving_environment
+from model_deploy.image import read_image_tag, serving_environment
 from model_deploy.invocation import rows_from_arguments, rows_from_file
 from model_deploy.pin import parse_pin
-from model_deploy.stage import read_stage
+from model_deploy.stage import STAGES, read_stage
 
 HOME = Path(__file__).parents[1]
 
@@ -40,6 +39,7 @@ class Order:
     role_arn: str | None
     image: str | None
     commit: str | None
+    stages: Path
     approve: bool
 
 
@@ -54,6 +54,12 @@ class Order:
     "--commit",
     envvar=["SOURCE_COMMIT", "CODEBUILD_RESOLVED_SOURCE_VERSION"],
     help="Commit that is deployed; of this directory by default. [SOURCE_COMMIT]",
+)
+@click.option(
+    "--stages",
+    type=click.Path(path_type=Path),
+    default=HOME / "stages",
+    help="Directory of the stage files; model-deploy/stages by default.",
 )
 @click.option("--approve", is_flag=True, help="Go on to prod when staging has passed its smoke test.")
 @click.pass_context
@@ -108,28 +114,30 @@ def image(repository: str, python: str, serving: Path) -> None:
 
 
 def _release(order: Order, *, dry: bool) -> None:
-    # MLflow takes over a second to import: --help, image and invoke do without it.
+    pin = parse_pin(order.model_name, order.model_version)
+    wanted = STAGES if dry or order.approve else STAGES[:1]
+    stages = {name: read_stage(order.stages / f"{name}.yaml") for name in wanted}
+    template = (HOME / "endpoint.yaml").read_text(encoding="utf-8")
+    bucket = _set("ARTIFACT_BUCKET", order.bucket, "the S3 bucket for model packages")
+    role_arn = _set("EXECUTION_ROLE_ARN", order.role_arn, "the role of the endpoint")
+    tracking_uri = _set("MLFLOW_TRACKING_URI", order.tracking_uri, "the address of the MLflow server")
+    serving = read_image_tag(order.image)
+
+    # A server that is down is to be found out within seconds, not within the ten minutes of MLflow's own patience.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    # MLflow takes two seconds to import: --help, image, invoke and every refusal above do without it.
     from model_deploy.deployment import Ground
     from model_deploy.executor import Executor
     from model_deploy.progress import ConsoleProgress
     from model_deploy.registry import Registry
-    from model_deploy.release import STAGES, Release, plan_stages, prepare
+    from model_deploy.release import Release, plan_stages, prepare
 
     progress = ConsoleProgress(Console())
-    pin = parse_pin(order.model_name, order.model_version)
-    wanted = STAGES if dry or order.approve else STAGES[:1]
-    stages = {name: read_stage(HOME / "stages" / f"{name}.yaml") for name in wanted}
-    template = (HOME / "endpoint.yaml").read_text(encoding="utf-8")
-    ground = Ground(
-        bucket=_set("ARTIFACT_BUCKET", order.bucket, "the S3 bucket for model packages"),
-        role_arn=_set("EXECUTION_ROLE_ARN", order.role_arn, "the role of the endpoint"),
-        image=order.image or "",
-    )
-    registry = Registry(_set("MLFLOW_TRACKING_URI", order.tracking_uri, "the address of the MLflow server"))
+    registry = Registry(tracking_uri)
+    ground = Ground(bucket, role_arn, str(order.image).strip())
     executor = Executor(
         cloudformation=boto3.client("cloudformation"),
         sagemaker=boto3.client("sagemaker"),
@@ -138,7 +146,7 @@ def _release(order: Order, *, dry: bool) -> None:
         report=progress.happened,
     )
     with tempfile.TemporaryDirectory(prefix="model-deploy-") as room:
-        candidate = prepare(pin, registry, ground.image, Path(room))
+        candidate = prepare(pin, registry, serving, Path(room))
         progress.resolved(pin, candidate)
         plans = plan_stages(candidate, stages, ground, executor, template)
         for each in plans:
@@ -151,7 +159,7 @@ def _release(order: Order, *, dry: bool) -> None:
             executor=executor,
             registry=registry,
             progress=progress,
-            bucket=ground.bucket,
+            bucket=bucket,
             template=template,
             commit=order.commit or _head_commit(),
         )

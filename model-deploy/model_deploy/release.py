@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from model_deploy.deployment import Deployment, Ground, deployment_of
 from model_deploy.errors import DeploymentError
 from model_deploy.executor import Executor
-from model_deploy.image import read_image_tag
+from model_deploy.image import ServingEnvironment
 from model_deploy.logged_model import read_logged_model
 from model_deploy.package import Package, build_package
 from model_deploy.pin import Pin
@@ -20,8 +20,6 @@ from model_deploy.skew import refuse_skew
 from model_deploy.smoke import SmokeResult, SmokeTest, prepare_smoke_test, run_smoke_test
 from model_deploy.stage import Stage
 from model_deploy.store import ship_package
-
-STAGES = ("staging", "prod")
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,12 @@ class Progress(Protocol):
     def awaiting_approval(self, stage_name: str) -> None: ...
 
 
-def prepare(pin: Pin, registry: Registry, image: str, room: Path) -> Candidate:
+def prepare(pin: Pin, registry: Registry, serving: ServingEnvironment, room: Path) -> Candidate:
     """Fetch the pinned version into the directory `room`, and see that it can be served; nothing is changed anywhere.
 
     Raises:
         DeploymentError: the version cannot be had, does not fit the image, or does not predict its own example.
     """
-    serving = read_image_tag(image)
     version = registry.resolve(pin)
     (room / "download").mkdir()
     model = read_logged_model(registry.download(version, room / "download"))

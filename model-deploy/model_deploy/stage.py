@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from model_deploy.errors import DeploymentError
 
+# In the order in which a version passes through them.
+STAGES = ("staging", "prod")
+
 Seconds = Annotated[int, Field(ge=0, le=3600)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 # CloudWatch Logs keeps a log for one of these periods only.

@@ -1,0 +1,241 @@
+"""Deployments through the front door: `python -m model_deploy` against a running cloud and a running MLflow server."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+import sklearn
+
+ROOM = Path(__file__).parents[2] / "model-deploy"
+REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/serving"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+# Answers /ping like a good endpoint, and every question with the same class.
+WRONG_SERVER = """
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Wrong(BaseHTTPRequestHandler):
+    def do_GET(self): self.answer(b"")
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(b'{"predictions": ["rose", "rose", "rose"]}')
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+ThreadingHTTPServer(("127.0.0.1", 8080), Wrong).serve_forever()
+"""
+
+Deploy = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def build_image(home: Path, context: Path, uri: str) -> str:
+    subprocess.run(
+        [sys.executable, "-m", "local_aws", "build-image", "--home", home, "--tag", uri,
+         "--build-arg", f"PYTHON_VERSION={PYTHON}", context],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return uri
+
+
+def image_of(home: Path, directory: Path, program: str, digit: str) -> str:
+    """An image that claims to fit the model, and runs a program of the test's own."""
+    (directory / "Dockerfile").write_text(
+        f'FROM python:{PYTHON}-slim\nCOPY . /opt/program\nENTRYPOINT ["python", "/opt/program/serve.py"]\n'
+    )
+    (directory / "serve.py").write_text(program)
+    return build_image(home, directory, f"{REPOSITORY}:py{PYTHON}-sklearn{sklearn.__version__}-{digit * 12}")
+
+
+@pytest.fixture(scope="module")
+def serving_image(cloud: Any) -> str:
+    named = subprocess.run(
+        [sys.executable, "-m", "model_deploy", "image", "--repository", REPOSITORY, "--python", PYTHON],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return build_image(cloud.home, ROOM / "serving", named.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def artifacts(cloud: Any) -> str:
+    return str(cloud.new_bucket())
+
+
+@pytest.fixture
+def deploy(cloud: Any, tracking_server: Any, serving_image: str, artifacts: str) -> Deploy:
+    """Run `python -m model_deploy` as buildspec.yml does."""
+
+    def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        settings = {
+            "MODEL_NAME": "iris",
+            "MLFLOW_TRACKING_URI": tracking_server.uri,
+            "ARTIFACT_BUCKET": artifacts,
+            "EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
+            "SERVING_IMAGE": serving_image,
+            "SOURCE_COMMIT": "c0ffee",
+            "COLUMNS": "200",
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "model_deploy", *arguments],
+            env={**cloud.environment, **settings, **environment},
+            capture_output=True, text=True, check=False, timeout=240,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def registered(iris: str, tracking_server: Any) -> Callable[[str], Any]:
+    """Register the two iris models once more under a name of the test's own, so that its endpoints are its own."""
+
+    def register(name: str) -> Any:
+        mlflow.set_tracking_uri(tracking_server.uri)
+        client = mlflow.MlflowClient()
+        client.create_registered_model(name)
+        for number in ("1", "2"):
+            made = client.get_model_version(iris, number)
+            client.create_model_version(name, str(made.source), made.run_id, tags={"tier": "gold"})
+        return client
+
+    return register
+
+
+def endpoint_is(cloud: Any, name: str) -> str:
+    found = cloud.client("sagemaker").list_endpoints(NameContains=name)["Endpoints"]
+    return str(found[0]["EndpointStatus"]) if found else "missing"
+
+
+def predictions(cloud: Any, endpoint: str) -> list[str]:
+    answer = cloud.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint, ContentType="text/csv", Body=b"5.1,3.5,1.4,0.2\n5.0,2.0,3.5,1.0\n7.7,2.6,6.9,2.3\n"
+    )
+    return list(json.loads(answer["Body"].read())["predictions"])
+
+
+def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
+    cloud: Any, deploy: Deploy, registered: Callable[[str], Any], tmp_path: Path
+) -> None:
+    name = "walk"
+    registry, version = registered(name), {"MODEL_NAME": name}
+
+    first = deploy(MODEL_VERSION="1", **version)
+    assert first.returncode == 0, first.stderr
+    assert "Plan for walk-staging: create; it is not there yet" in first.stdout
+    assert "Smoke test of walk-staging passed: 3 rows as the model predicts them" in first.stdout
+    assert "prod is untouched: deploy it with --approve" in first.stdout
+    assert predictions(cloud, "walk-staging") == ["setosa", "versicolor", "versicolor"]
+    assert endpoint_is(cloud, "walk-prod") == "missing"
+    tags = registry.get_model_version(name, "1").tags
+    assert (tags["staging_endpoint"], tags["staging_commit"]) == ("walk-staging", "c0ffee")
+
+    stack = cloud.client("cloudformation").describe_stacks(StackName="walk-staging")["Stacks"][0]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert (outputs["EndpointName"], outputs["ServedModel"]) == ("walk-staging", "walk/1")
+
+    again = deploy(MODEL_VERSION="staging", **version)
+    assert again.returncode == 0, again.stderr
+    assert "walk-staging: nothing to change, it serves walk version 1 already" in again.stdout
+    assert "there already" in again.stdout
+    events = cloud.client("cloudformation").describe_stack_events(StackName="walk-staging")["StackEvents"]
+    assert {event["ResourceStatus"] for event in events if "UPDATE" in event["ResourceStatus"]} == set()
+    assert registry.get_model_version(name, "1").tags == tags
+
+    approved = deploy("--approve", MODEL_VERSION="2", **version)
+    assert approved.returncode == 0, approved.stderr
+    assert "Plan for walk-staging: update; it serves walk version 1" in approved.stdout
+    for endpoint in ("walk-staging", "walk-prod"):
+        assert predictions(cloud, endpoint) == ["setosa", "versicolor", "virginica"]
+    assert registry.get_model_version_by_alias(name, "staging").version == 2
+    assert registry.get_model_version_by_alias(name, "prod").version == 2
+    config = cloud.client("sagemaker").describe_endpoint(EndpointName="walk-staging")["EndpointConfigName"]
+    models = cloud.client("sagemaker").list_models(NameContains="walk")["Models"]
+    assert len(models) == 2, "the model of version 1 is gone, each stage has one"
+    assert config
+
+    planned = deploy("plan", MODEL_VERSION="1", **version)
+    assert planned.returncode == 0, planned.stderr
+    assert "Plan for walk-prod: update; it serves walk version 2" in planned.stdout
+    assert predictions(cloud, "walk-prod") == ["setosa", "versicolor", "virginica"]
+
+    back = deploy("--approve", MODEL_VERSION="1", **version)
+    assert back.returncode == 0, back.stderr
+    assert predictions(cloud, "walk-prod") == ["setosa", "versicolor", "versicolor"]
+    assert registry.get_model_version_by_alias(name, "prod").version == 1
+
+    rows = tmp_path / "rows.csv"
+    rows.write_text(
+        "sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)\n5.1,3.5,1.4,0.2\n7.7,2.6,6.9,2.3\n"
+    )
+    asked = deploy("invoke", "--endpoint", "walk-prod", "--csv", str(rows))
+    assert asked.returncode == 0, asked.stderr
+    assert "5.1, 3.5, 1.4, 0.2 │ setosa" in asked.stdout
+    plain = deploy(
+        "invoke", "--endpoint", "walk-prod", "--plain", "--row", "5.1,3.5,1.4,0.2", "--row", "5.0,2.0,3.5,1.0"
+    )
+    assert plain.stdout == "setosa\nversicolor\n"
+    refused = deploy("invoke", "--endpoint", "walk-prod", "--row", "5.1,3.5")
+    assert (refused.returncode, "answered 400" in refused.stderr) == (1, True)
+    absent = deploy("invoke", "--endpoint", "nowhere", "--row", "5.1,3.5,1.4,0.2")
+    assert (absent.returncode, "nowhere cannot be invoked" in absent.stderr) == (1, True)
+
+
+def test_an_endpoint_that_never_starts_is_told_with_the_end_of_its_log_and_taken_away(
+    cloud: Any, deploy: Deploy, registered: Callable[[str], Any], tmp_path: Path
+) -> None:
+    registered("stillborn")
+    broken = image_of(cloud.home, tmp_path, "raise SystemExit('the licence has run out')", "f")
+    ran = deploy("--approve", MODEL_NAME="stillborn", MODEL_VERSION="1", SERVING_IMAGE=broken)
+    assert ran.returncode == 1
+    assert "stillborn version 1 could not be deployed to stillborn-staging: Endpoint: " in ran.stderr
+    assert "log: the licence has run out" in ran.stderr
+    assert "What was made of the stack is removed again." in ran.stderr
+    assert endpoint_is(cloud, "stillborn") == "missing"
+    assert "Traceback" not in ran.stderr
+
+
+def test_an_update_that_fails_leaves_the_version_before_in_service(
+    cloud: Any, deploy: Deploy, registered: Callable[[str], Any], tmp_path: Path
+) -> None:
+    registry = registered("steady")
+    assert deploy(MODEL_NAME="steady", MODEL_VERSION="1").returncode == 0
+
+    broken = image_of(cloud.home, tmp_path, "raise SystemExit('the licence has run out')", "f")
+    failed = deploy("--approve", MODEL_NAME="steady", MODEL_VERSION="2", SERVING_IMAGE=broken)
+    assert failed.returncode == 1
+    assert "log: the licence has run out" in failed.stderr
+    assert "rolled back: steady-staging serves steady version 1 as before" in failed.stderr
+    assert predictions(cloud, "steady-staging") == ["setosa", "versicolor", "versicolor"]
+
+    wrong = image_of(cloud.home, tmp_path, WRONG_SERVER, "e")
+    failed = deploy("--approve", MODEL_NAME="steady", MODEL_VERSION="2", SERVING_IMAGE=wrong)
+    assert failed.returncode == 1
+    assert "the model predicts 'setosa', the endpoint answered 'rose'" in failed.stderr
+    assert "steady-staging serves steady version 1 again" in failed.stderr
+    assert predictions(cloud, "steady-staging") == ["setosa", "versicolor", "versicolor"]
+    assert endpoint_is(cloud, "steady-prod") == "missing"
+    assert registry.get_model_version_by_alias("steady", "staging").version == 1
+
+
+def test_a_skew_is_refused_before_anything_is_deployed(
+    cloud: Any, deploy: Deploy, registered: Callable[[str], Any]
+) -> None:
+    registered("skewed")
+    ran = deploy(MODEL_NAME="skewed", MODEL_VERSION="1", SERVING_IMAGE=f"{REPOSITORY}:py3.9-sklearn1.2.1-0123456789ab")
+    assert ran.returncode == 1
+    assert f"requires scikit-learn=={sklearn.__version__}, the image has scikit-learn 1.2.1" in ran.stderr
+    assert "the image has Python 3.9" in ran.stderr
+    stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    assert not [stack for stack in stacks if stack["StackName"].startswith("skewed")]
+
+
+def test_a_bucket_that_is_not_there_is_named_before_anything_is_deployed(
+    deploy: Deploy, registered: Callable[[str], Any]
+) -> None:
+    registered("homeless")
+    ran = deploy(MODEL_NAME="homeless", MODEL_VERSION="1", ARTIFACT_BUCKET="no-such-bucket-here")
+    assert (ran.returncode, "no such bucket for this account" in ran.stderr) == (1, True)
