@@ -123,9 +123,9 @@ def _release(order: Order, *, dry: bool) -> None:
     tracking_uri = _set("MLFLOW_TRACKING_URI", order.tracking_uri, "the address of the MLflow server")
     serving = read_image_tag(order.image)
 
-    # A server that is down is to be found out within seconds, not within the ten minutes of MLflow's own patience.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    # A server that is down is to be found out within a minute, not within the ten minutes of MLflow's own patience.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     # MLflow takes two seconds to import: --help, image, invoke and every refusal above do without it.

@@ -1,15 +1,13 @@
 """The artifact bucket, where SageMaker fetches the model package from.
 A package goes up once; one that is there already is shown to be what its key says."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from model_deploy.errors import DeploymentError
 from model_deploy.package import Package, contents_digest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _SHA256 = "sha256"
 
@@ -34,7 +32,7 @@ def ship_package(s3: Any, bucket: str, key: str, package: Package) -> bool:
     return True
 
 
-def _head(s3: Any, bucket: str, key: str) -> "Mapping[str, Any] | None":
+def _head(s3: Any, bucket: str, key: str) -> Mapping[str, Any] | None:
     try:
         return s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -59,11 +57,11 @@ def _refuse_missing_bucket(s3: Any, bucket: str) -> None:
         ) from error
 
 
-def _says_the_same(found: "Mapping[str, Any]", package: Package) -> bool:
+def _says_the_same(found: Mapping[str, Any], package: Package) -> bool:
     return found["ContentLength"] == package.size and found["Metadata"].get(_SHA256) == package.sha256
 
 
-def _refuse_another(s3: Any, bucket: str, key: str, package: Package, found: "Mapping[str, Any]") -> None:
+def _refuse_another(s3: Any, bucket: str, key: str, package: Package, found: Mapping[str, Any]) -> None:
     if _says_the_same(found, package):
         return
     # Another build of zlib may have pressed the same contents into other bytes: only the contents can tell.
