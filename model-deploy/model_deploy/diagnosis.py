@@ -29,24 +29,26 @@ def diagnose(cloudformation: Any, sagemaker: Any, logs: Any, stack_name: str, be
         if event["ResourceStatus"].endswith("_FAILED")
         and not event.get("ResourceStatusReason", "").startswith(_CONSEQUENCES)
     ]
+    # The stack's own event only lists which of its resources failed.
+    causes = [event for event in failed if event["LogicalResourceId"] != stack_name] or failed
     reasons = [
-        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason is given')}" for event in failed
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason is given')}" for event in causes
     ]
     endpoint_reason = _endpoint_reason(sagemaker, stack_name)
     evidence = [f"stack: {reason}" for reason in reasons]
-    if endpoint_reason:
-        evidence.append(f"endpoint: {endpoint_reason}")
+    evidence += [f"endpoint: {reason}" for reason in endpoint_reason]
     evidence += [f"log: {line}" for line in _last_log_lines(logs, f"/aws/sagemaker/Endpoints/{stack_name}")]
     return Failure(reasons[0] if reasons else "CloudFormation names no reason.", tuple(evidence))
 
 
-def _endpoint_reason(sagemaker: Any, endpoint_name: str) -> str | None:
+def _endpoint_reason(sagemaker: Any, endpoint_name: str) -> list[str]:
     try:
-        return sagemaker.describe_endpoint(EndpointName=endpoint_name).get("FailureReason")
+        reason = sagemaker.describe_endpoint(EndpointName=endpoint_name).get("FailureReason")
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("ValidationException", "ValidationError"):
-            return None  # it never came to be
-        raise
+        # A role that may not look must not hide what the stack said; an endpoint that never came to be has no reason.
+        absent = error.response["Error"]["Code"] in ("ValidationException", "ValidationError")
+        return [] if absent else [f"it cannot be asked: {error}"]
+    return [reason] if reason else []
 
 
 def _last_log_lines(logs: Any, group: str) -> list[str]:
@@ -57,7 +59,6 @@ def _last_log_lines(logs: Any, group: str) -> list[str]:
         stream = streams["logStreams"][0]["logStreamName"]
         events = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=_LOG_LINES, startFromHead=False)
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return []
-        raise
+        absent = error.response["Error"]["Code"] == "ResourceNotFoundException"
+        return [] if absent else [f"it cannot be read: {error}"]
     return [event["message"].rstrip() for event in events["events"]]
