@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import uvicorn
 from bounded_http import BoundedHttp, closing_late_connections
 from predictor import Predictor
-from scoring_app import ScoringApp
+from scoring_app import ASGIApplication, ScoringApp
 
 # SageMaker kills a container 30 seconds after it has asked it to stop.
 STOP_SECONDS = 25
@@ -20,26 +20,31 @@ LATE_CHECK_SECONDS = 5
 
 
 def serve_requests(predictor: Predictor, example: bytes | None, listening: socket.socket) -> None:
-    """Answer on `listening` until SIGTERM or SIGINT, and then until the requests that are here are answered.
+    """Answer scoring requests on `listening` until SIGTERM or SIGINT, and then until those that are here are answered.
 
     Raises StartRefused when the model cannot score its own example.
     """
     seconds = predictor.rehearse(example)
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prediction") as executor:
-        config = uvicorn.Config(
-            ScoringApp(predictor, executor, inline=seconds < SLOW_PREDICTION_SECONDS),
-            loop="uvloop",
-            http=BoundedHttp,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=STOP_SECONDS,
-            timeout_notify=LATE_CHECK_SECONDS,
-        )
-        server = uvicorn.Server(config)
-        config.callback_notify = closing_late_connections(server)
-        server.run(sockets=[listening])
+        run_app(ScoringApp(predictor, executor, inline=seconds < SLOW_PREDICTION_SECONDS), listening)
+
+
+def run_app(app: ASGIApplication, listening: socket.socket) -> None:
+    """Run one ASGI application on `listening` in this process, until it is told to stop."""
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=BoundedHttp,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_notify=LATE_CHECK_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    config.callback_notify = closing_late_connections(server)
+    server.run(sockets=[listening])

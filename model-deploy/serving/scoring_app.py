@@ -15,6 +15,7 @@ from refusals import RequestRefused
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+ASGIApplication = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # 25 MB is the most a real-time endpoint takes: https://docs.aws.amazon.com/sagemaker/latest/dg/hosting-faqs.html
 MAX_BODY_BYTES = 25 * 1024 * 1024

@@ -35,7 +35,7 @@ class ContentType:
 
 
 @lru_cache(maxsize=128)
-def content_type(header: bytes | None) -> ContentType:
+def content_type_of(header: bytes | None) -> ContentType:
     """Read a Content-Type header. Raises RequestRefused (415) for a type or character set that is not served."""
     served = f"send {' or '.join(CONTENT_TYPES)}"
     if not header:

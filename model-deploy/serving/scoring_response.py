@@ -17,7 +17,7 @@ OFFERS = {JSON: (JSON, "application/*", "*/*"), CSV: (CSV, "text/*", "*/*")}
 
 
 @lru_cache(maxsize=128)
-def accepted(header: bytes | None) -> str:
+def media_type_for(header: bytes | None) -> str:
     """The media type to answer with, by RFC 9110's Accept. Raises RequestRefused (406) when it allows neither."""
     if not header or not header.strip():
         return JSON

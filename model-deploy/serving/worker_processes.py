@@ -27,7 +27,6 @@ def run_in_processes(count: int, listening: socket.socket, serve: Serve) -> None
     A process that ends by itself is replaced. When this process dies, the others end too.
     """
     # The objects that are there now are never garbage: not walking them keeps the forks' pages shared.
-    gc.collect()
     gc.freeze()
     family = os.pipe()
     workers: set[int] = set()
@@ -81,6 +80,7 @@ def exit_on_stop_signals() -> None:
 
 
 def _be_worker(family: tuple[int, int], listening: socket.socket, serve: Serve) -> None:
+    gc.enable()
     exit_on_stop_signals()
     alive_read, alive_write = family
     os.close(alive_write)

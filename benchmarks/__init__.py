@@ -1,0 +1,1 @@
+"""Ours against its peers, measured in one run on one machine: `make bench`."""
