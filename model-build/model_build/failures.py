@@ -53,9 +53,9 @@ def _last_lines(logs: Any, group: str, job: str) -> tuple[str, ...]:
         if not streams:
             return ()
         stream = streams[-1]["logStreamName"]
-        events = logs.get_log_events(
-            logGroupName=group, logStreamName=stream, limit=LAST_LINES, startFromHead=False
-        )["events"]
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=LAST_LINES, startFromHead=False)[
+            "events"
+        ]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return ()

@@ -70,7 +70,9 @@ def _runs(client: Any, experiment_id: str, trials: tuple[Trial, ...]) -> dict[st
     runs: dict[str, Any] = {}
     token = None
     while True:
-        page = client.search_runs([experiment_id], f"tags.tuning_job = '{tuning_job}'", max_results=1000, page_token=token)
+        page = client.search_runs(
+            [experiment_id], f"tags.tuning_job = '{tuning_job}'", max_results=1000, page_token=token
+        )
         # The newest comes first: a trial that SageMaker retried has more than one run.
         for run in page:
             runs.setdefault(run.data.tags.get("training_job", ""), run)
@@ -122,7 +124,7 @@ def _reported(tracking_uri: str) -> Iterator[None]:
         cause = error.__cause__ or error.__context__
         if isinstance(error, requests.RequestException) or isinstance(cause, requests.RequestException):
             raise BuildError(
-                f"The MLflow server at {tracking_uri} cannot be reached. Check that it runs and that MLFLOW_TRACKING_URI "
-                "is its address."
+                f"The MLflow server at {tracking_uri} cannot be reached. Check that it runs and that "
+                "MLFLOW_TRACKING_URI is its address."
             ) from error
         raise

@@ -60,7 +60,9 @@ def put_once(s3: Any, bucket: str, key: str, content: bytes) -> bool:
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status != 404:
-            raise BuildError(f"The bucket {bucket} refuses access ({status}): check its name and your rights.") from error
+            raise BuildError(
+                f"The bucket {bucket} refuses access ({status}): check its name and your rights."
+            ) from error
     else:
         return False
     try:

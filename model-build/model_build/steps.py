@@ -2,6 +2,7 @@
 it is imported by `pipeline.compile_definition`, after the SDK's configuration is in place."""
 
 import boto3
+from sagemaker.core import image_uris
 from sagemaker.core.parameter import IntegerParameter
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
@@ -16,11 +17,13 @@ from sagemaker.train.configs import Compute, InputData, OutputDataConfig, Stoppi
 from sagemaker.train.tuner import HyperparameterTuner
 
 from model_build.data import data_uri
-from model_build.pipeline import CACHE_EXPIRES_AFTER, METRICS, OBJECTIVE, SPLITS, default_image, parameters
+from model_build.pipeline import CACHE_EXPIRES_AFTER, METRICS, OBJECTIVE, SPLITS, parameters
 from model_build.settings import Settings
 from model_build.shipping import PREPARE, TARBALL, Code
 
 PROCESSING = "/opt/ml/processing"
+# The prebuilt image with Python 3.12 and scikit-learn 1.9.0.
+SKLEARN_IMAGE_VERSION = "1.9-0"
 INTEGERS = frozenset({"Seed", "MaxDepthLow", "MaxDepthHigh", "MaxLeafNodesLow", "MaxLeafNodesHigh"})
 PREPARE_SECONDS = 15 * 60
 TRAIN_SECONDS = 30 * 60
@@ -33,7 +36,9 @@ def build_pipeline(settings: Settings, code: Code) -> Pipeline:
         boto_session=boto3.Session(region_name=settings.platform.region), default_bucket=settings.platform.bucket
     )
     given = _parameters(settings, code)
-    image = settings.platform.image or default_image(settings.platform.region)
+    image = settings.platform.image or image_uris.retrieve(
+        "sklearn", region=settings.platform.region, version=SKLEARN_IMAGE_VERSION, image_scope="training"
+    )
     cache = CacheConfig(enable_caching=settings.cache, expire_after=CACHE_EXPIRES_AFTER)
     prepare = _prepare(settings, session, given, image, cache)
     return Pipeline(
@@ -119,7 +124,9 @@ def _tune(
         InputData(channel_name=split, data_source=outputs[split].S3Output.S3Uri, content_type="text/csv")
         for split in SPLITS
     ]
-    return TuningStep("Tune", step_args=tuner.tune(channels), cache_config=cache, description="Train, gate and register")
+    return TuningStep(
+        "Tune", step_args=tuner.tune(channels), cache_config=cache, description="Train, gate and register"
+    )
 
 
 def _static_hyperparameters(settings: Settings, given: dict[str, Parameter]) -> dict[str, object]:

@@ -84,7 +84,7 @@ class Gate:
 def load_gate(declaration: str, directory: Path, metrics: tuple[str, ...]) -> Gate:
     """Read a gate from a YAML file beside the program (`gate.yaml`) or from text.
 
-    Text is `accuracy > 0.9`, or tiers from best to easiest: `gold: accuracy > 0.95 and f1 > 0.95; standard: accuracy > 0.9`.
+    Text is `accuracy > 0.9`, or tiers, best first: `gold: accuracy > 0.95 and f1 > 0.95; standard: accuracy > 0.9`.
     `metrics` are the names that a gate may use. Raises TrainingError for a gate that cannot be read as one.
     """
     if declaration.endswith((".yaml", ".yml")):

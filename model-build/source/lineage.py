@@ -75,7 +75,7 @@ def identify(
 
 
 def code_digest(directory: Path) -> str:
-    """SHA-256 over the names and bytes of the training code beside this file; the gate only judges, so it is left out."""
+    """SHA-256 over the names and bytes of the training code; the gate only judges, so it is left out."""
     files = sorted([*directory.glob("*.py"), *directory.glob("requirements.txt")])
     return _digest({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
 

@@ -10,7 +10,7 @@ import mlflow.sklearn
 import numpy as np
 import pandas as pd
 import sklearn
-import skops.io
+import skops.io  # noqa: F401 (MLflow imports it when it first saves)
 from mlflow.entities import LoggedModel
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -22,7 +22,8 @@ from splits import TARGET, Split
 TRUSTED_TYPES = ["sklearn.tree._tree.Tree"]
 # What a process needs to read and run the model.
 REQUIREMENTS = tuple(
-    f"{name}=={importlib.metadata.version(name)}" for name in ("mlflow-skinny", "scikit-learn", "skops", "numpy", "pandas")
+    f"{name}=={importlib.metadata.version(name)}"
+    for name in ("mlflow-skinny", "scikit-learn", "skops", "numpy", "pandas")
 )
 EXAMPLE_ROWS_PER_CLASS = 2
 
@@ -52,7 +53,8 @@ def describe_model(classifier: ClassifierMixin, train: Split) -> TrainedModel:
         inputs=Schema([ColSpec(DataType.double, name) for name in train.columns]),
         outputs=Schema([ColSpec(_LABEL_TYPES.get(labels.dtype.kind, DataType.string))]),
     )
-    example = train.frame.groupby(TARGET, sort=True).head(EXAMPLE_ROWS_PER_CLASS)[train.columns]
+    in_order = train.frame.sort_values(TARGET, kind="stable")
+    example = in_order.groupby(TARGET).head(EXAMPLE_ROWS_PER_CLASS)[train.columns]
     return TrainedModel(classifier, signature, example.astype("float64").reset_index(drop=True))
 
 

@@ -87,7 +87,9 @@ def read_csv(path: Path) -> pd.DataFrame:
 def with_target_last(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     """Name the column of classes `target` and put it last."""
     if target not in frame.columns:
-        raise DataError(f"There is no column {target!r} with the classes: the columns are {', '.join(map(str, frame))}.")
+        raise DataError(
+            f"There is no column {target!r} with the classes: the columns are {', '.join(map(str, frame))}."
+        )
     if target != TARGET and TARGET in frame.columns:
         raise DataError(f"The classes are in {target!r}, but another column is named {TARGET!r}: rename that one.")
     features = [column for column in frame.columns if column != target]
@@ -99,12 +101,10 @@ def check(frame: pd.DataFrame, fewest_rows_per_class: int) -> pd.DataFrame:
 
     Raises DataError with everything that is wrong, so that one look at the data mends it.
     """
+    if not len(frame):
+        raise DataError("The data cannot be used: there are no rows.")
     features = [column for column in frame.columns if column != TARGET]
-    problems = []
-    if not features:
-        problems.append("there is no column besides the classes")
-    if frame.empty:
-        problems.append("there are no rows")
+    problems = [] if features else ["there is no column besides the classes"]
     for column in features:
         values = frame[column]
         if not (pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)):
@@ -112,12 +112,14 @@ def check(frame: pd.DataFrame, fewest_rows_per_class: int) -> pd.DataFrame:
             problems.append(f"column {column!r} is not numeric (such as {example!r}): encode it as numbers")
         elif np.isinf(values.to_numpy(dtype=np.float64)).any():
             problems.append(f"column {column!r} has infinite values")
-    missing = frame.isna().sum()
-    problems += [f"column {column!r} has {count} missing value(s)" for column, count in missing.items() if count]
+    for column, count in frame.isna().sum().items():
+        if count:
+            name = "the column of classes" if column == TARGET else f"column {column!r}"
+            problems.append(f"{name} has {count} missing value(s)")
     problems += _class_problems(frame[TARGET].dropna(), fewest_rows_per_class)
     if problems:
         raise DataError("The data cannot be used: " + "; ".join(problems) + ".")
-    checked = frame.astype({column: "float64" for column in features})
+    checked = frame.astype(dict.fromkeys(features, "float64"))
     return checked.astype({TARGET: "int64"}) if _is_whole(frame[TARGET]) else checked
 
 

@@ -17,7 +17,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
-import mlflow.tracking.request_header.registry
+import mlflow.tracking.request_header.registry  # noqa: F401 (MLflow imports it at the first request)
 import requests
 from failure import TrainingError
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, LoggedModelOutput, Metric, Param, RunTag
@@ -141,13 +141,17 @@ def _reported(tracking_uri: str) -> Iterator[None]:
         reason = error if isinstance(error, requests.RequestException) else error.__cause__ or error.__context__
         if _status(error) in (401, 403):
             raise TrainingError(
-                f"The MLflow server at {tracking_uri} answered {_status(error)}: it refuses this job's credentials. Give the "
-                "job MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or MLFLOW_TRACKING_TOKEN) that may write."
+                f"The MLflow server at {tracking_uri} answered {_status(error)}: it refuses this job's credentials. "
+                "Give the job MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+            ) from error
+        if isinstance(reason, requests.exceptions.RetryError):
+            raise TrainingError(
+                f"The MLflow server at {tracking_uri} keeps answering with server errors: look into its log."
             ) from error
         if isinstance(reason, requests.RequestException):
             raise TrainingError(
-                f"The MLflow server at {tracking_uri} cannot be reached ({type(reason).__name__}). Check that it runs and "
-                "that the job's network leads to it."
+                f"The MLflow server at {tracking_uri} cannot be reached ({type(reason).__name__}). Check that it runs "
+                "and that the job's network leads to it."
             ) from error
         raise
 

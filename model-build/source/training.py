@@ -104,10 +104,10 @@ class _Arguments(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Arguments(prog="train.py", description="Train, evaluate, log and register a decision tree.")
-    parser.add_argument("--max-depth", type=_at_least(1), default=3)
-    parser.add_argument("--max-leaf-nodes", type=_at_least(2), default=8)
-    parser.add_argument("--min-samples-leaf", type=_at_least(1), default=1)
-    parser.add_argument("--seed", type=_at_least(0), default=42)
+    parser.add_argument("--max-depth", type=_AtLeast(1), default=3)
+    parser.add_argument("--max-leaf-nodes", type=_AtLeast(2), default=8)
+    parser.add_argument("--min-samples-leaf", type=_AtLeast(1), default=1)
+    parser.add_argument("--seed", type=_AtLeast(0), default=42)
     parser.add_argument("--tracking-uri", default="", help="MLflow server (default: MLFLOW_TRACKING_URI)")
     parser.add_argument("--experiment", default="iris", help="MLflow experiment, made if it does not exist")
     parser.add_argument("--model-name", default="iris", help="registered model")
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _at_least:  # noqa: N801 (reads as a type in argparse's messages)
+class _AtLeast:
     def __init__(self, least: int) -> None:
         self.least = least
 

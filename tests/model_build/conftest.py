@@ -1,0 +1,175 @@
+"""What the tests of model_build stand on: one real MLflow server, prepared splits, and train.py as a process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+SOURCE = Path(__file__).resolve().parents[2] / "model-build" / "source"
+SERVER_STARTS_WITHIN = 90
+
+# The modules that run inside jobs import each other by their plain names, as they do in the container.
+sys.path.insert(0, str(SOURCE))
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a job ended: exit code, what it printed, and the failure reason it left for the platform."""
+
+    code: int
+    output: str
+    failure: str
+    folder: Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def plain_environment(**more: str) -> dict[str, str]:
+    """The environment of a child process: nothing of the person's AWS, MLflow or SageMaker settings."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "MLFLOW_", "SAGEMAKER_", "SM_", "CODEBUILD_", "SOURCE_"))
+        and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return {**kept, "DO_NOT_TRACK": "true", **more}
+
+
+@pytest.fixture(scope="session")
+def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running MLflow server with SQLite and proxied artefacts."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"http://127.0.0.1:{free_port()}"
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", uri.rpartition(":")[2]),
+                *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"),
+                *("--artifacts-destination", str(folder / "artifacts")),
+            ],
+            env=plain_environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true"),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _await_health(uri, server, folder / "server.log")
+        yield uri
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _await_health(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + SERVER_STARTS_WITHIN
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            break
+        try:
+            if requests.get(f"{uri}/health", timeout=2).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    pytest.fail(f"The MLflow server did not start:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def splits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with iris as prepare.py leaves it: processing/train, processing/validation, processing/test."""
+    base = tmp_path_factory.mktemp("prepared")
+    subprocess.run([sys.executable, SOURCE / "prepare.py", "--base", base], check=True, env=plain_environment())
+    return base / "processing"
+
+
+class Trainer:
+    """Runs train.py as SageMaker's script mode does, each time in folders of its own."""
+
+    def __init__(self, splits: Path, folder: Path) -> None:
+        self.splits = splits
+        self.folder = folder
+        self._jobs = 0
+
+    def start(
+        self, environment: Mapping[str, str] | None = None, source: Path = SOURCE, **arguments: object
+    ) -> tuple[subprocess.Popen[str], Path]:
+        """Start a job; returns its process and its folder."""
+        self._jobs += 1
+        folder = self.folder / f"job-{self._jobs}"
+        variables = {
+            **{f"SM_CHANNEL_{name.upper()}": str(self.splits / name) for name in ("train", "validation", "test")},
+            "SM_MODEL_DIR": str(folder / "model"),
+            "SM_OUTPUT_DIR": str(folder / "output"),
+            **(environment or {}),
+        }
+        flags = [text for name, value in arguments.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+        process = subprocess.Popen(
+            [sys.executable, source / "train.py", *flags],
+            env=plain_environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return process, folder
+
+    def __call__(self, environment: Mapping[str, str] | None = None, source: Path = SOURCE, **arguments: object) -> Job:
+        """Run a job to its end."""
+        process, folder = self.start(environment, source, **arguments)
+        try:
+            output, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        failure = folder / "output" / "failure"
+        return Job(process.returncode, output, failure.read_text() if failure.exists() else "", folder)
+
+
+@pytest.fixture(scope="session")
+def make_trainer(splits: Path) -> Callable[[Path], Trainer]:
+    return lambda folder: Trainer(splits, folder)
+
+
+@pytest.fixture
+def train(splits: Path, tmp_path: Path) -> Trainer:
+    return Trainer(splits, tmp_path)
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[int], str]]:
+    """Start a server that gives every request the same status; returns its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(status: int) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_GET = do_POST = do_PUT = answer
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
