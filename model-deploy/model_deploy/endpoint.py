@@ -43,11 +43,19 @@ def predict(runtime: Any, endpoint_name: str, body: bytes, content_type: str) ->
     return predictions
 
 
+def _said(body: str) -> str:
+    """What a container's error says: the message in its JSON, or the whole of it."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body
+
+
 def _refusal(endpoint_name: str, error: ClientError) -> Exception:
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     if code == "ModelError":
         status = error.response.get("OriginalStatusCode", "an error")
-        said = error.response.get("OriginalMessage") or message
+        said = _said(error.response.get("OriginalMessage") or message)
         log = f"Its log is the group /aws/sagemaker/Endpoints/{endpoint_name} in CloudWatch Logs."
         return DeploymentError(f"The endpoint {endpoint_name} answered {status}: {said} {log}")
     if code in ("ValidationError", "ValidationException"):

@@ -117,4 +117,11 @@ def _rows(predictions: Any) -> list[Any]:
         predictions = predictions.to_numpy()
     if hasattr(predictions, "toarray"):
         predictions = predictions.toarray()
-    return np.asarray(predictions).tolist()
+    return [_plain(row) for row in np.asarray(predictions).tolist()]
+
+
+def _plain(value: Any) -> Any:
+    """An array of objects keeps numpy's own scalars (labels are often np.str_), which are no JSON values."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value

@@ -58,7 +58,9 @@ def _refuse_missing_bucket(s3: Any, bucket: str) -> None:
 
 
 def _says_the_same(found: Mapping[str, Any], package: Package) -> bool:
-    return found["ContentLength"] == package.size and found["Metadata"].get(_SHA256) == package.sha256
+    # Metadata travels as headers, whose names have no case of their own.
+    metadata = {name.lower(): value for name, value in found["Metadata"].items()}
+    return found["ContentLength"] == package.size and metadata.get(_SHA256) == package.sha256
 
 
 def _refuse_another(s3: Any, bucket: str, key: str, package: Package, found: Mapping[str, Any]) -> None:

@@ -67,7 +67,9 @@ def test_an_endpoint_slower_than_the_bound_fails() -> None:
 
 
 def test_a_refusal_by_the_container_is_passed_on_with_its_status() -> None:
-    runtime = Failing(Code="ModelError", Message="m", OriginalStatusCode=500, OriginalMessage="no such column")
+    runtime = Failing(
+        Code="ModelError", Message="m", OriginalStatusCode=500, OriginalMessage='{"message": "no such column"}'
+    )
     with pytest.raises(DeploymentError, match=r"answered 500: no such column .*/aws/sagemaker/Endpoints/iris-staging"):
         run_smoke_test(runtime, "iris-staging", LABELS, 60_000)
 
@@ -82,6 +84,7 @@ def test_numbers_may_lose_their_last_digits_and_no_more() -> None:
 def test_a_model_predicts_its_own_example_here(saved_model: Path) -> None:
     test = prepare_smoke_test(read_logged_model(saved_model))
     assert test.expected == ["setosa", "versicolor", "virginica"]
+    assert {type(label) for label in test.expected} == {str}
     assert len(json.loads(test.body)["dataframe_split"]["data"]) == 3
 
 
