@@ -54,10 +54,12 @@ def _said(body: str) -> str:
 def _refusal(endpoint_name: str, error: ClientError) -> Exception:
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     if code == "ModelError":
-        status = error.response.get("OriginalStatusCode", "an error")
+        status = error.response.get("OriginalStatusCode", 500)
         said = _said(error.response.get("OriginalMessage") or message)
-        log = f"Its log is the group /aws/sagemaker/Endpoints/{endpoint_name} in CloudWatch Logs."
-        return DeploymentError(f"The endpoint {endpoint_name} answered {status}: {said} {log}")
+        advice = "Correct the rows and send them again."
+        if int(status) >= 500:
+            advice = f"Its log is the group /aws/sagemaker/Endpoints/{endpoint_name} in CloudWatch Logs."
+        return DeploymentError(f"The endpoint {endpoint_name} answered {status}: {said} {advice}")
     if code in ("ValidationError", "ValidationException"):
         return DeploymentError(
             f"The endpoint {endpoint_name} cannot be invoked: {message} See aws sagemaker list-endpoints for those "
