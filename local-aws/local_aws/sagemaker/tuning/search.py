@@ -22,6 +22,7 @@ from optuna.trial import Trial, TrialState
 
 from local_aws.sagemaker.tuning import ranges
 from local_aws.sagemaker.tuning.ranges import CategoricalRange, ContinuousRange, IntegerRange, Range, Scaling
+from local_aws.sagemaker.tuning.resource import Resource
 
 Value = int | float | str
 
@@ -29,14 +30,6 @@ Value = int | float | str
 _STARTUP = 10
 _DRAWS = 30
 _LISTED = 10_000
-
-
-@dataclass(frozen=True)
-class Resource:
-    """How many values of the objective metric Hyperband lets a training job emit: it decides from the least on."""
-
-    least: int
-    most: int
 
 
 @dataclass(frozen=True)
