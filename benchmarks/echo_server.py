@@ -3,12 +3,12 @@
 Run with serving/ on the path: `python -m benchmarks.echo_server PORT`."""
 
 import os
-import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
+from bound_sockets import reserved
 from http_server import run_app
 from worker_processes import run_in_processes
 
@@ -31,10 +31,9 @@ async def echo(
 
 def main() -> None:
     """Echo on 127.0.0.1 in one process a core."""
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", int(sys.argv[1])))
-        run_in_processes(len(os.sched_getaffinity(0)), listening, partial(run_app, echo))
+    host, port = "127.0.0.1", int(sys.argv[1])
+    with reserved(host, port):
+        run_in_processes(len(os.sched_getaffinity(0)), partial(run_app, echo, host, port))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 uvicorn's settings: https://www.uvicorn.org/settings/"""
 
-import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
+from bound_sockets import shared_socket
 from bounded_http import BoundedHttp, closing_late_connections
 from predictor import Predictor
 from scoring_app import ASGIApplication, ScoringApp
@@ -19,18 +19,18 @@ SLOW_PREDICTION_SECONDS = 0.005
 LATE_CHECK_SECONDS = 5
 
 
-def serve_requests(predictor: Predictor, example: bytes | None, listening: socket.socket) -> None:
-    """Answer scoring requests on `listening` until SIGTERM or SIGINT, and then until those that are here are answered.
+def serve_requests(predictor: Predictor, example: bytes | None, host: str, port: int) -> None:
+    """Answer scoring requests on a reserved port until SIGTERM or SIGINT; those that are here by then are answered.
 
     Raises StartRefused when the model cannot score its own example.
     """
     seconds = predictor.rehearse(example)
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prediction") as executor:
-        run_app(ScoringApp(predictor, executor, inline=seconds < SLOW_PREDICTION_SECONDS), listening)
+        run_app(ScoringApp(predictor, executor, inline=seconds < SLOW_PREDICTION_SECONDS), host, port)
 
 
-def run_app(app: ASGIApplication, listening: socket.socket) -> None:
-    """Run one ASGI application on `listening` in this process, until it is told to stop."""
+def run_app(app: ASGIApplication, host: str, port: int) -> None:
+    """Run one ASGI application on a reserved port in this process, until it is told to stop."""
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -47,4 +47,5 @@ def run_app(app: ASGIApplication, listening: socket.socket) -> None:
     )
     server = uvicorn.Server(config)
     config.callback_notify = closing_late_connections(server)
-    server.run(sockets=[listening])
+    with shared_socket(host, port) as listening:
+        server.run(sockets=[listening])

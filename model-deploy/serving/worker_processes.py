@@ -1,4 +1,4 @@
-"""One process a core around one listening socket: forked after the model is open, so that they share its memory.
+"""One process a core, forked after the model is open, so that they share its memory.
 
 uvicorn's own supervisor starts each worker as a new interpreter, which opens the model once more, and restarts for ever
 one that cannot start."""
@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -18,10 +17,8 @@ from types import FrameType
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 RESTART_PAUSE_SECONDS = 1.0
 
-Serve = Callable[[socket.socket], None]
 
-
-def run_in_processes(count: int, listening: socket.socket, serve: Serve) -> None:
+def run_in_processes(count: int, serve: Callable[[], None]) -> None:
     """Run `serve` in `count` forked processes until SIGTERM or SIGINT, and then until each has finished its requests.
 
     A process that ends by itself is replaced. When this process dies, the others end too.
@@ -45,7 +42,7 @@ def run_in_processes(count: int, listening: socket.socket, serve: Serve) -> None
         if not stopping:
             pid = os.fork()
             if pid == 0:
-                _be_worker(family, listening, serve)
+                _be_worker(family, serve)
             workers.add(pid)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
@@ -79,14 +76,14 @@ def exit_on_stop_signals() -> None:
         signal.signal(number, lambda signum, frame: sys.exit(0))
 
 
-def _be_worker(family: tuple[int, int], listening: socket.socket, serve: Serve) -> None:
+def _be_worker(family: tuple[int, int], serve: Callable[[], None]) -> None:
     gc.enable()
     exit_on_stop_signals()
     alive_read, alive_write = family
     os.close(alive_write)
     threading.Thread(target=_end_with_parent, args=(alive_read,), daemon=True).start()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-    _exit_after(lambda: serve(listening))
+    _exit_after(serve)
 
 
 def _end_with_parent(alive_read: int) -> None:
