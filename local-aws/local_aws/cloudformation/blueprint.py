@@ -137,8 +137,9 @@ def _check_attributes(template: Template) -> None:
 def _tagged(kind: ResourceType, properties: dict[str, Any], tags: Tags) -> dict[str, Any]:
     if not tags or "Tags" not in kind.properties:
         return properties
-    own = properties.get("Tags") or ({} if kind.tags_are_a_map else [])
+    own: Any = properties.get("Tags")
     if kind.tags_are_a_map:
-        return {**properties, "Tags": {**dict(tags), **own}}
+        return {**properties, "Tags": {**dict(tags), **(own or {})}}
+    own = own or []
     named = {tag.get("Key") for tag in own}
     return {**properties, "Tags": [*own, *({"Key": key, "Value": value} for key, value in tags if key not in named)]}

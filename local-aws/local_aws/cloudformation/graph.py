@@ -15,7 +15,7 @@ def needs(template: Template, declared: ResourceDeclaration) -> tuple[str, ...]:
 
 
 def order(template: Template) -> list[str]:
-    """All logical ids, dependencies first and otherwise as written; raises `AwsError` (ValidationError) for a circle."""
+    """All logical ids, dependencies first, else as written; raises `AwsError` (ValidationError) for a circle."""
     sorter = TopologicalSorter({name: needs(template, declared) for name, declared in template.resources.items()})
     try:
         sorter.prepare()

@@ -109,7 +109,9 @@ def _join(argument: Any, scope: Scope) -> str:
     if isinstance(items, str) and is_pending(items):
         return PENDING
     if not isinstance(parts[0], str) or not isinstance(items, list):
-        raise refused("Template error: every Fn::Join object requires two parameters, a delimiter and a list of strings")
+        raise refused(
+            "Template error: every Fn::Join object requires two parameters, a delimiter and a list of strings"
+        )
     return parts[0].join(_text(item, "Fn::Join") for item in items)
 
 
@@ -166,11 +168,11 @@ def _equals(argument: Any, scope: Scope) -> bool:
 
 
 def _and(argument: Any, scope: Scope) -> bool:
-    return all([_truth(_resolve(part, scope)) for part in _several(argument, "Fn::And")])
+    return all(_truth(_resolve(part, scope)) for part in _several(argument, "Fn::And"))
 
 
 def _or(argument: Any, scope: Scope) -> bool:
-    return any([_truth(_resolve(part, scope)) for part in _several(argument, "Fn::Or")])
+    return any(_truth(_resolve(part, scope)) for part in _several(argument, "Fn::Or"))
 
 
 def _not(argument: Any, scope: Scope) -> bool:
@@ -250,7 +252,7 @@ def conditions(declared: Mapping[str, Any], scope: Scope) -> dict[str, bool]:
 
 
 def canonical(value: Any) -> Any:
-    """A value as CloudFormation compares it: `1`, `1.0` from JSON and `"1"` are the same, and so are `true` and `"true"`."""
+    """A value as CloudFormation compares it: `1`, `1.0` and `"1"` are the same, and so are `true` and `"true"`."""
     if isinstance(value, dict):
         return {key: canonical(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -281,7 +283,11 @@ def _truth(value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    return {dict: "an object", list: "a list"}.get(type(value), repr(value) if value is not _NO_VALUE else "no value")
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return "no value" if value is _NO_VALUE else repr(value)
 
 
 def _list(argument: Any, length: int, function: str) -> list[Any]:

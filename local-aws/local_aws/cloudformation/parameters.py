@@ -171,7 +171,9 @@ def _check(parameter: Parameter, text: str, type_name: str) -> None:
     if broken:
         says = parameter.constraint_description
         raise refused(
-            f"Parameter {parameter.name} failed to satisfy constraint: {says}" if says else f"Parameter '{parameter.name}' {broken}"
+            f"Parameter {parameter.name} failed to satisfy constraint: {says}"
+            if says
+            else f"Parameter '{parameter.name}' {broken}"
         )
 
 
@@ -198,7 +200,9 @@ def _matches(parameter: Parameter, text: str) -> bool:
     try:
         return regex.fullmatch(str(parameter.allowed_pattern), text) is not None
     except regex.error as error:
-        raise refused(f"Template format error: AllowedPattern of parameter {parameter.name} is no pattern: {error}") from error
+        raise refused(
+            f"Template format error: AllowedPattern of parameter {parameter.name} is no pattern: {error}"
+        ) from error
 
 
 def _as_number(text: str) -> float | None:

@@ -6,7 +6,7 @@ is not known yet, and so changes too. The executor decides each resource again, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,8 @@ from local_aws.cloudformation.blueprint import Blueprint, Lookup
 from local_aws.cloudformation.intrinsics import PENDING, canonical
 from local_aws.cloudformation.resource import Resource
 from local_aws.cloudformation.resource_type import find_type
+
+OutputRow = tuple[str, str, str]
 
 
 class Action(StrEnum):
@@ -57,7 +59,7 @@ class Plan:
     """All resources of a stack in the order they are handled; removals, which come last, in reverse order."""
 
     changes: tuple[Change, ...]
-    outputs: tuple[tuple[str, str], ...]
+    outputs: tuple[OutputRow, ...]
 
     @property
     def effective(self) -> tuple[Change, ...]:
@@ -80,14 +82,15 @@ def plan(blueprint: Blueprint, current: Mapping[str, Resource]) -> Plan:
         changes[logical_id] = decide(logical_id, type_name, properties, current.get(logical_id))
     removals = [
         Change(name, resource.type_name, Action.REMOVE, resource.physical_id, ())
-        for name, resource in reversed(current.items())
+        for name, resource in reversed(list(current.items()))
         if name not in changes
     ]
-    outputs = [
-        (row["OutputKey"], f"{row['OutputValue']}|{row.get('ExportName', '')}|{row.get('Description', '')}")
-        for row in blueprint.outputs(lookup)
-    ]
-    return Plan((*changes.values(), *removals), tuple(outputs))
+    return Plan((*changes.values(), *removals), output_rows(blueprint.outputs(lookup)))
+
+
+def output_rows(outputs: Iterable[Mapping[str, Any]]) -> tuple[OutputRow, ...]:
+    """Outputs as DescribeStacks shows them, in a form that can be compared: key, value, export name."""
+    return tuple((row["OutputKey"], row["OutputValue"], row.get("ExportName", "")) for row in outputs)
 
 
 def decide(logical_id: str, type_name: str, properties: Mapping[str, Any], current: Resource | None) -> Change:

@@ -6,7 +6,7 @@ from local_aws.errors import AwsError
 
 
 def refused(message: str) -> AwsError:
-    """A request or template that breaks a rule; CloudFormation's one code for nearly everything is `ValidationError`."""
+    """A request or template that breaks a rule; CloudFormation's code for nearly everything is `ValidationError`."""
     return AwsError("ValidationError", message)
 
 
@@ -15,7 +15,7 @@ class ResourceFailed(Exception):
 
 
 class Interrupted(Exception):
-    """An operation under way that someone cancelled, or whose time ran out; the message is the stack's status reason."""
+    """An operation under way that someone cancelled, or whose time ran out; the message is the status reason."""
 
 
 class Stopping(Exception):

@@ -37,7 +37,7 @@ class Wanted:
         return self.cloud.client(service)
 
     def name(self, property_name: str, limit: int, lower: bool = False) -> str:
-        """The name the template gives, or one as CloudFormation makes them: stack, logical id, twelve random characters."""
+        """The name the template gives, or stack, logical id and twelve random characters, as CloudFormation does."""
         given = self.properties.get(property_name)
         if given:
             return str(given)

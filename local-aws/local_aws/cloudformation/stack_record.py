@@ -1,14 +1,15 @@
 """A stack in the store: its state, its resources, and the events that tell how it came to be.
 
-    stack                       <stack id>   what DescribeStacks shows, and under keys that begin with _:
-                                             _template, _texts, _values, _tags, _resources, _last_good, _strays, ...
-    stack_event <stack id>      <event id>   one row an event
+stack                       <stack id>   what DescribeStacks shows, and under keys that begin with _:
+                                         _template, _texts, _values, _tags, _resources, _last_good, _strays, ...
+stack_event <stack id>      <event id>   one row an event
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from local_aws.cloud import Cloud
@@ -43,12 +44,13 @@ def find(cloud: Cloud, name_or_id: str) -> Body | None:
     if name_or_id.startswith("arn:"):
         return cloud.store.find(KIND, name_or_id)
     return next(
-        (body for body in cloud.store.all(KIND) if body["StackName"] == name_or_id and body["StackStatus"] != GONE), None
+        (body for body in cloud.store.all(KIND) if body["StackName"] == name_or_id and body["StackStatus"] != GONE),
+        None,
     )
 
 
 def get(cloud: Cloud, name_or_id: str) -> Body:
-    """As `find`; raises `AwsError` (ValidationError) in the words that `aws cloudformation deploy` and waiters look for."""
+    """As `find`; raises `AwsError` (ValidationError) in the words that `aws cloudformation deploy` looks for."""
     body = find(cloud, name_or_id)
     if body is None:
         raise refused(f"Stack with id {name_or_id} does not exist")
@@ -93,12 +95,21 @@ class StackRecord:
 
     def set_resource(self, resource: Resource) -> None:
         """Store a resource under its logical id, with the event of its state."""
+        self.keep_resource(resource)
+        self.tell(resource, resource.status, resource.reason)
+
+    def keep_resource(self, resource: Resource) -> None:
+        """Store a resource under its logical id; nothing has happened to it, so there is no event."""
 
         def rewrite(body: Body) -> Body:
             return {**body, "_resources": {**body["_resources"], resource.logical_id: resource.row()}}
 
         self._cloud.store.update(KIND, self.stack_id, rewrite)
-        self.tell(resource, resource.status, resource.reason)
+
+    def close_resource(self, resource: Resource, reason: str) -> None:
+        """A resource that was being worked upon when the work ended."""
+        status = resource.status.replace("_IN_PROGRESS", "_FAILED")
+        self.set_resource(replace(resource, status=status, reason=reason, changed=now()))
 
     def drop_resource(self, logical_id: str) -> None:
         """Forget a resource that is gone or no longer the stack's."""
@@ -195,5 +206,3 @@ class StackRecord:
 def resources_of(body: Mapping[str, Any]) -> dict[str, Resource]:
     """The resources in a stack's row."""
     return {name: Resource.of(row) for name, row in body["_resources"].items()}
-
-

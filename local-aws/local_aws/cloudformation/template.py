@@ -189,12 +189,14 @@ def _check_references(template: Template) -> None:
         if missing:
             names = ", ".join(dict.fromkeys(missing))
             raise refused(
-                f"Template format error: Unresolved resource dependencies [{names}] in the {section} block of the template"
+                f"Template format error: Unresolved resource dependencies [{names}] in the {section} block of the "
+                "template"
             )
     for name, condition in _conditions_used(template):
         if condition not in template.conditions:
             raise refused(
-                f"Template format error: Unresolved condition dependency {condition} in the {name} block of the template"
+                f"Template format error: Unresolved condition dependency {condition} in the {name} block of the "
+                "template"
             )
 
 

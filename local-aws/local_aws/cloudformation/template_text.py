@@ -55,7 +55,9 @@ _Loader.yaml_implicit_resolvers = {
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     loader.flatten_mapping(node)
-    keys = [key.value if isinstance(key, yaml.ScalarNode) else str(loader.construct_object(key)) for key, _ in node.value]
+    keys = [
+        key.value if isinstance(key, yaml.ScalarNode) else str(loader.construct_object(key)) for key, _ in node.value
+    ]
     return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
 
 

@@ -1,0 +1,155 @@
+"""What a request wants a stack to be: its template found, its parameters taken, its capabilities and tags checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local_aws.cloud import Cloud
+from local_aws.cloudformation import blueprint, capabilities, exports, parameters, template, template_text
+from local_aws.cloudformation.blueprint import Blueprint
+from local_aws.cloudformation.parameters import Given
+from local_aws.cloudformation.refusals import refused
+from local_aws.cloudformation.template import Template
+
+_PATH_STYLE = re.compile(
+    r"https?://(?:s3[.\-][^/]*amazonaws\.com|s3\.amazonaws\.com|127\.0\.0\.1:\d+|localhost:\d+)/([^/]+)/(.+)"
+)
+_HOST_STYLE = re.compile(r"https?://([^/]+)\.s3[.\-][^/]*amazonaws\.com/(.+)|s3://([^/]+)/(.+)")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A blueprint, and what a stack remembers of the request it came from."""
+
+    blueprint: Blueprint
+    given: Given
+    capabilities: tuple[str, ...]
+    imports: tuple[str, ...]
+
+    @property
+    def template(self) -> Template:
+        return self.blueprint.template
+
+    def stored(self) -> dict[str, Any]:
+        """As keys of the stack's row."""
+        declared = parameters.declared(self.template.parameters)
+        return {
+            **({"Description": self.template.description} if self.template.description else {}),
+            "Parameters": parameters.described(declared, self.given),
+            "Tags": [{"Key": key, "Value": value} for key, value in self.blueprint.tags],
+            "Capabilities": list(self.capabilities),
+            "_template": self.template.text,
+            "_texts": self.given.texts,
+            "_values": self.given.values,
+            "_imports": list(self.imports),
+        }
+
+
+def propose(cloud: Cloud, request: Mapping[str, Any], stack: Mapping[str, Any]) -> Proposal:
+    """Read a CreateStack, UpdateStack or CreateChangeSet request about a stack (its row, or what there is of one).
+
+    Raises `AwsError` for whatever AWS refuses before it begins.
+    """
+    body = template_body(cloud, request, stack.get("_template"))
+    loaded = template.load(body)
+    capabilities.check(loaded, request.get("Capabilities", []))
+    given = parameters.take(
+        parameters.declared(loaded.parameters),
+        request.get("Parameters", []),
+        stack.get("_texts", {}),
+        lambda name: _ssm(cloud, name),
+    )
+    tags = request.get("Tags", stack.get("Tags", []))
+    _check_tags(tags)
+    imports: list[str] = []
+    drawn = draw(cloud, loaded, given.values, [(tag["Key"], tag["Value"]) for tag in tags], stack, imports)
+    for declared in [loaded.resources[name] for name in drawn.order]:
+        if not re.fullmatch(r"\w+::\w+::[\w:]+", declared.type_name):
+            raise refused(f"Template format error: Unrecognized resource types: [{declared.type_name}]")
+    return Proposal(drawn, given, tuple(request.get("Capabilities", [])), tuple(dict.fromkeys(imports)))
+
+
+def draw(
+    cloud: Cloud,
+    loaded: Template,
+    values: Mapping[str, Any],
+    tags: list[tuple[str, str]],
+    stack: Mapping[str, Any],
+    imports: list[str],
+) -> Blueprint:
+    """The blueprint of a stack; the names of the exports it comes to use are added to `imports`."""
+
+    def imported(name: str) -> str:
+        imports.append(name)
+        return exports.imported(cloud, name)
+
+    settings = cloud.settings
+    pseudo = {
+        "AWS::AccountId": settings.account,
+        "AWS::Region": settings.region,
+        "AWS::Partition": "aws",
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": stack["StackName"],
+        "AWS::StackId": stack["StackId"],
+        "AWS::NotificationARNs": stack.get("NotificationARNs", []),
+    }
+    return blueprint.draw(loaded, values, pseudo, tuple(tags), imported)
+
+
+def template_body(cloud: Cloud, request: Mapping[str, Any], previous: str | None) -> str:
+    """The text of the template a request names: in itself, in S3, or the one its stack has."""
+    given = [name for name in ("TemplateBody", "TemplateURL") if request.get(name)]
+    if request.get("UsePreviousTemplate"):
+        given.append("UsePreviousTemplate")
+    if len(given) != 1:
+        raise refused("Either Template URL or Template Body must be specified.")
+    if given == ["TemplateBody"]:
+        body = str(request["TemplateBody"])
+        if len(body.encode()) > template_text.BODY_LIMIT:
+            raise refused(
+                "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
+                f"length less than or equal to {template_text.BODY_LIMIT}"
+            )
+        return body
+    if given == ["TemplateURL"]:
+        return _from_s3(cloud, request["TemplateURL"])
+    if previous is None:
+        raise refused("UsePreviousTemplate is set, but the stack has no template yet.")
+    return previous
+
+
+def _from_s3(cloud: Cloud, url: str) -> str:
+    found = _PATH_STYLE.fullmatch(url) or _HOST_STYLE.fullmatch(url)
+    if found is None:
+        raise refused("TemplateURL must be a supported URL.")
+    bucket, key = [part for part in found.groups() if part]
+    try:
+        body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read(template_text.STORED_BODY_LIMIT + 1)
+    except ClientError as error:
+        raise refused(
+            f"S3 error: {error.response['Error'].get('Message', 'Access Denied')} ({bucket}/{key})"
+        ) from error
+    if len(body) > template_text.STORED_BODY_LIMIT:
+        raise refused(f"Template may not exceed {template_text.STORED_BODY_LIMIT} bytes in size.")
+    return str(body.decode())
+
+
+def _ssm(cloud: Cloud, name: str) -> str:
+    try:
+        return str(cloud.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    except ClientError as error:
+        raise refused(f"Unable to fetch parameters [{name}] from parameter store for this account.") from error
+
+
+def _check_tags(tags: list[dict[str, str]]) -> None:
+    names = [tag["Key"] for tag in tags]
+    if len(set(names)) != len(names):
+        raise refused("Duplicate tag keys found.")
+    for name in names:
+        if name.lower().startswith("aws:"):
+            raise refused("aws: prefixed tag key names are not allowed for external use.")
