@@ -4,10 +4,9 @@ It comes into service as a whole or not at all.
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from local_aws.cloud import Cloud
@@ -43,7 +42,7 @@ class Fleet:
         """Stop every instance once its calls in flight are answered."""
         processes = [process for several in self._processes.values() for process in several]
         self._processes = {name: [] for name in self.variants}
-        _stop(processes)
+        _each(processes, ServingProcess.stop)
 
     def scale(self, name: str, instances: int) -> None:
         """Bring one variant to so many instances; raises `StartFailed`, and then the fleet is as it was."""
@@ -52,7 +51,7 @@ class Fleet:
         surplus = len(running) - _processes_for(instances)
         if surplus > 0:
             self._processes[name] = running[:-surplus]
-            _stop(running[-surplus:])
+            _each(running[-surplus:], ServingProcess.stop)
         elif surplus < 0:
             self._start([ServingProcess(self._cloud, self._endpoint, variant) for _ in range(-surplus)])
         self.variants[name] = variant
@@ -79,11 +78,9 @@ class Fleet:
         return [ServingProcess(self._cloud, self._endpoint, variant) for _ in range(count)]
 
     def _start(self, processes: list[ServingProcess]) -> None:
-        with ThreadPoolExecutor(max(len(processes), 1), thread_name_prefix="start") as pool:
-            starts = [pool.submit(process.start) for process in processes]
-        failures = [error for start in starts if (error := start.exception()) is not None]
+        failures = _each(processes, ServingProcess.start)
         if failures:
-            _stop(processes)
+            _each(processes, ServingProcess.stop)
             raise failures[0]
         for process in processes:
             self._processes[process.variant.name] = [*self._processes[process.variant.name], process]
@@ -93,8 +90,22 @@ def _processes_for(instances: int) -> int:
     return min(instances, MOST_PROCESSES)
 
 
-def _stop(processes: list[ServingProcess]) -> None:
-    if not processes:
-        return
-    with ThreadPoolExecutor(len(processes), thread_name_prefix="stop") as pool, contextlib.suppress(RuntimeError):
-        list(pool.map(ServingProcess.stop, processes))
+def _each(processes: list[ServingProcess], act: Callable[[ServingProcess], None]) -> list[Exception]:
+    """Do the same with all processes at once; what was raised.
+
+    The threads are daemons: a cloud that is told to stop waits for none of them.
+    """
+    raised: list[Exception] = []
+
+    def run(process: ServingProcess) -> None:
+        try:
+            act(process)
+        except Exception as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(process,), daemon=True) for process in processes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
