@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 from local_aws.sagemaker.tuning import early_stopping
 from local_aws.sagemaker.tuning.ranges import CategoricalRange, ContinuousRange, IntegerRange, Range, Scaling
-from local_aws.sagemaker.tuning.search import Resource, Search, Space
+from local_aws.sagemaker.tuning.resource import Resource
+from local_aws.sagemaker.tuning.search import Search, Space
 
 X = ContinuousRange("x", 0.0, 1.0, Scaling.LINEAR)
 DEPTH = IntegerRange("depth", 1, 6, Scaling.LINEAR)
