@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import shutil
 import threading
 from typing import Any
 
@@ -144,6 +145,8 @@ def delete_endpoint(cloud: Cloud, request: Body) -> None:
 @on_start
 def bring_back(cloud: Cloud) -> None:
     """Carry on with what every endpoint was doing when the cloud went down."""
+    # What the containers of a cloud that was killed had is of no use: their processes are gone.
+    shutil.rmtree(cloud.settings.home / "endpoints", ignore_errors=True)
     for body in cloud.store.all(KIND):
         name, status = body["EndpointName"], body["EndpointStatus"]
         if status == "Creating":

@@ -32,6 +32,7 @@ from local_aws.sagemaker.model_data import ModelDataRefused
 from local_aws.sagemaker.models import ServedModel
 
 _LOG = logging.getLogger(__name__)
+_MODEL = "/opt/ml/model"
 _PING_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
 _TERMINATION_SECONDS = 30.0
@@ -103,7 +104,7 @@ class ServingProcess:
         try:
             image = images.resolve(self._cloud, self.variant.model.image)
             container = Container(self._cloud, image, self._folder)
-            model_folder = container.path("/opt/ml/model")
+            model_folder = container.path(_MODEL)
             model_folder.mkdir(parents=True, exist_ok=True)
             if self.variant.model.data is not None:
                 self.variant.model.data.bring(self._cloud, model_folder, self._folder / "tmp")
@@ -167,10 +168,12 @@ class ServingProcess:
         port = _free_port()
         self._attempts += 1
         ports = {"SAGEMAKER_BIND_TO_PORT": str(port), "SAGEMAKER_SAFE_PORT_RANGE": f"{port}-{port}"}
+        # A program that reads it finds its model also where a process cannot be shown a folder at /opt/ml/model.
+        model = {"SM_MODEL_DIR": _MODEL}
         running = container.start(
             f"endpoint/{self._endpoint}/{self.instance}/{self._attempts}",
             [*container.image.entrypoint, "serve"],
-            {**self.variant.model.environment, **ports},
+            {**model, **self.variant.model.environment, **ports},
             self._log,
         )
         pool = urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=_CONNECTIONS, block=False)
