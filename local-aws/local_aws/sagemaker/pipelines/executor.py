@@ -8,6 +8,7 @@ import queue
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from local_aws.sagemaker.pipelines import executions
 from local_aws.sagemaker.pipelines.caching import cache_key
 from local_aws.sagemaker.pipelines.definition import PipelineDefinition, Step
 from local_aws.sagemaker.pipelines.expressions import ExpressionFailure, Scope, evaluate, look_up
-from local_aws.sagemaker.pipelines.retrying import policy_for
+from local_aws.sagemaker.pipelines.retrying import RetryPolicy, policy_for
 from local_aws.sagemaker.pipelines.schedule import FAILED, STOPPED, SUCCEEDED, plan, ran_on_failure
 from local_aws.sagemaker.pipelines.steps import CARRY_OUT
 from local_aws.sagemaker.pipelines.steps.jobs import stop_job
@@ -143,17 +144,17 @@ class _Executor:
         return {"_properties": self._attempts(step, scope), **key}
 
     def _attempts(self, step: Step, scope: Scope) -> Properties:
-        """The step's work, tried again as its retry policies say."""
-        began, retries = time.monotonic(), 0
+        """The step's work, tried again as its retry policies say; each policy counts its own retries."""
+        began, retries = time.monotonic(), Counter[RetryPolicy]()
         while True:
             try:
                 return self._attempt(step, scope)
             except StepFailed as error:
                 policy = policy_for(step.retry_policies, error.kind)
-                delay = policy.delay(retries, time.monotonic() - began) if policy else None
-                if delay is None:
+                delay = policy.delay(retries[policy], time.monotonic() - began) if policy else None
+                if policy is None or delay is None:
                     raise
-            retries += 1
+            retries[policy] += 1
             if self._stopping_within(delay):
                 raise StepStopped
             self._note(step, lambda record: {**record, "AttemptCount": record["AttemptCount"] + 1})
