@@ -19,22 +19,23 @@ from model_build.pipeline import compile_definition, parameters
 from model_build.progress import Progress
 from model_build.report import print_failures, print_results, write_summary
 from model_build.results import check_server, read_results
-from model_build.settings import Range, Settings, checked
+from model_build.settings import UNKNOWN, Range, Settings, checked
 from model_build.shipping import Code, read_code, ship
 
+LOG_WIDTH = 120
 FAILED = 1
 INTERRUPTED = 130
 
 
 def source_commit() -> str:
-    """The commit that CodeBuild checked out, or that this folder is at; empty outside of both."""
+    """The commit that CodeBuild checked out, or that this folder is at; `unknown` outside of both."""
     if resolved := os.environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION"):
         return resolved
     try:
         found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+        return UNKNOWN
+    return found.stdout.strip() if found.returncode == 0 else UNKNOWN
 
 
 def source_trigger() -> str:
@@ -53,8 +54,8 @@ def source_trigger() -> str:
 @click.option("--data", default="iris", help="iris, wine, breast_cancer, or an s3:// location of CSV files.")
 @click.option("--target", default="target", help="Column with the classes.")
 @click.option("--seed", default=42, help="For split, model and search.")
-@click.option("--max-depth", default="1:5", help="Range searched.", metavar="LOW:HIGH")
-@click.option("--max-leaf-nodes", default="2:8", help="Range searched.", metavar="LOW:HIGH")
+@click.option("--max-depth", default="2:6", help="Range searched.", metavar="LOW:HIGH")
+@click.option("--max-leaf-nodes", default="2:10", help="Range searched.", metavar="LOW:HIGH")
 @click.option("--trials", default=4, help="Training jobs.")
 @click.option("--parallel", default=2, help="Training jobs at the same time.")
 @click.option("--strategy", default="Bayesian", help="Bayesian or Random.")
@@ -74,7 +75,11 @@ def main(definition: bool, summary: Path | None, **options: object) -> None:
         if definition:
             click.echo(compile_definition(settings, code))
             return
-        sys.exit(build(settings, code, summary, Console()))
+        console = Console()
+        if not console.is_terminal:
+            # A build log has no width of its own; the table needs this much.
+            console.width = LOG_WIDTH
+        sys.exit(build(settings, code, summary, console))
     except BuildError as error:
         raise click.ClickException(str(error)) from error
     except ClientError as error:
@@ -111,14 +116,14 @@ def build(settings: Settings, code: Code, summary: Path | None, console: Console
     session = boto3.Session(region_name=settings.platform.region)
     sagemaker, s3 = session.client("sagemaker"), session.client("s3")
     check_server(settings.tracking_uri)
-    definition = compile_definition(settings, code)
     shipped = ship(s3, settings.platform.bucket, code)
     console.print("Code: shipped" if shipped else "Code: unchanged, already in S3", *shipped)
     data_uri, data_digest = ship_data(s3, settings)
+    definition = compile_definition(settings, code)
     new = put_pipeline(sagemaker, settings.pipeline_name, definition, settings.platform.role_arn)
     console.print(f"Pipeline {settings.pipeline_name}: {'created' if new else 'up to date'}")
     values = parameters(settings, code, data_uri, data_digest)
-    arn = start(sagemaker, settings.pipeline_name, values, f"commit {settings.source.commit or 'unknown'}")
+    arn = start(sagemaker, settings.pipeline_name, values, f"commit {settings.source.commit}")
     console.print(f"Execution {arn}", soft_wrap=True)
 
     execution = follow(sagemaker, arn, console)

@@ -9,10 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from model_build.errors import BuildError
 
+# What a parameter says where there is nothing to say.
+UNKNOWN = "unknown"
 BUILT_IN_DATA = ("iris", "wine", "breast_cancer")
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreatePipeline.html, ..._API_CreateModel.html
 Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+# SageMaker refuses an empty pipeline parameter.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 InstanceType = Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
@@ -58,8 +62,8 @@ class Platform(_Frozen):
 class Search(_Frozen):
     """What the tuning job searches, how often and how many at a time."""
 
-    max_depth: Range = Range(low=1, high=5)
-    max_leaf_nodes: Range = Range(low=2, high=8)
+    max_depth: Range = Range(low=2, high=6)
+    max_leaf_nodes: Range = Range(low=2, high=10)
     trials: int = Field(default=4, ge=1, le=750)
     parallel: int = Field(default=2, ge=1, le=100)
     strategy: Annotated[str, StringConstraints(pattern="^(Bayesian|Random)$")] = "Bayesian"
@@ -75,7 +79,7 @@ class Data(_Frozen):
     """The data set: the name of a built-in one or an s3:// location of CSV files, and the column with the classes."""
 
     location: str = "iris"
-    target: str = "target"
+    target: Text = "target"
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -87,8 +91,8 @@ class Data(_Frozen):
 class Source(_Frozen):
     """The commit that is built and what triggered it."""
 
-    commit: str = ""
-    trigger: str = "manual"
+    commit: Text = UNKNOWN
+    trigger: Text = "manual"
 
 
 class Settings(_Frozen):
@@ -102,7 +106,7 @@ class Settings(_Frozen):
     data: Data = Data()
     source: Source = Source()
     seed: int = Field(default=42, ge=0, le=2**31 - 1)
-    gate: str = "gate.yaml"
+    gate: Text = "gate.yaml"
     register_policy: Annotated[str, StringConstraints(pattern="^(every|best)$")] = "every"
     cache: bool = True
 

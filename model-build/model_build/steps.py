@@ -18,7 +18,7 @@ from sagemaker.train.tuner import HyperparameterTuner
 
 from model_build.data import data_uri
 from model_build.pipeline import CACHE_EXPIRES_AFTER, METRICS, OBJECTIVE, SPLITS, parameters
-from model_build.settings import Settings
+from model_build.settings import UNKNOWN, Settings
 from model_build.shipping import PREPARE, TARBALL, Code
 
 PROCESSING = "/opt/ml/processing"
@@ -52,7 +52,7 @@ def build_pipeline(settings: Settings, code: Code) -> Pipeline:
 
 def _parameters(settings: Settings, code: Code) -> dict[str, Parameter]:
     """Each parameter has the settings' value as its default, so the pipeline can also be started from the console."""
-    defaults = parameters(settings, code, data_uri(settings), "")
+    defaults = parameters(settings, code, data_uri(settings), UNKNOWN)
     return {
         name: ParameterInteger(name, int(value)) if name in INTEGERS else ParameterString(name, value)
         for name, value in defaults.items()
