@@ -2,7 +2,7 @@
 
 moto holds everything in memory. So every request that changes something is written to a journal and replayed when the
 cloud starts again, with moto's random numbers seeded by the journal's own sequence, so that the identifiers come out
-the same. The objects of S3 are kept as plain files instead (`s3_objects`), and log events are not kept here at all:
+the same. The objects of S3 are kept as plain files instead (`s3_objects`), and log events and metrics are not kept here at all:
 `logs` forwards them anew from the jobs' own files.
 """
 
@@ -26,7 +26,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from local_aws.s3_objects import S3Objects
 
 _LOG = logging.getLogger(__name__)
-_READS = ("Get", "Describe", "List", "Batch", "Filter", "Search", "Simulate", "Lookup", "PutLogEvents")
+_READS = ("Get", "Describe", "List", "Batch", "Filter", "Search", "Simulate", "Lookup", "PutLogEvents", "PutMetricData")
 _KEPT_HEADERS = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "RAW_URI")
 
 

@@ -25,6 +25,7 @@ class Fleet:
         self.capture = capture
         self._cloud = cloud
         self._endpoint = endpoint
+        self._lock = threading.Lock()
         self._processes: dict[str, list[ServingProcess]] = {name: [] for name in self.variants}
 
     def start(self) -> None:
@@ -50,7 +51,8 @@ class Fleet:
         running = self._processes[name]
         surplus = len(running) - _processes_for(instances)
         if surplus > 0:
-            self._processes[name] = running[:-surplus]
+            with self._lock:
+                self._processes[name] = running[:-surplus]
             _each(running[-surplus:], ServingProcess.stop)
         elif surplus < 0:
             self._start([ServingProcess(self._cloud, self._endpoint, variant) for _ in range(-surplus)])
@@ -68,10 +70,14 @@ class Fleet:
         weights = [variant.weight for variant in variants]
         return random.choices(variants, weights if any(weights) else None)[0].name  # noqa: S311 - traffic, not secrets
 
-    def least_busy(self, variant: str) -> ServingProcess | None:
-        """The healthy instance of a variant with the fewest calls in flight, or None."""
-        healthy = [process for process in self._processes[variant] if process.healthy]
-        return min(healthy, key=lambda process: process.in_flight, default=None)
+    def take(self, variant: str) -> ServingProcess | None:
+        """The healthy instance of a variant with the fewest calls in flight, now counted as having one more; or None."""
+        with self._lock:
+            healthy = [process for process in self._processes[variant] if process.healthy]
+            process = min(healthy, key=lambda process: process.in_flight, default=None)
+            if process is not None:
+                process.taken()
+            return process
 
     def _instances(self, variant: Variant) -> list[ServingProcess]:
         count = _processes_for(variant.instances)

@@ -55,10 +55,9 @@ class LiveEndpoint:
             if target is not None and target not in fleet.variants:
                 raise NoSuchVariant(target)
             variant = target or fleet.choose_variant()
-            process = fleet.least_busy(variant)
+            process = fleet.take(variant)
             if process is None:
                 raise NoInstance(variant)
-            process.taken()
             return process, fleet.capture
 
     def _fleet(self) -> Fleet:
