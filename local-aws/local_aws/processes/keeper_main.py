@@ -211,7 +211,8 @@ def _leave_nothing() -> None:
 def main(control: socket.socket) -> None:
     """Say first whether rooms can be had, then keep."""
     _become_subreaper()
-    control.sendall(json.dumps({"rooms": rooms.available()}).encode() + b"\n")
+    wanted = os.environ.get("LOCAL_AWS_ROOMS") != "off"
+    control.sendall(json.dumps({"rooms": wanted and rooms.available()}).encode() + b"\n")
     try:
         Keeper(control).run()
     finally:

@@ -75,7 +75,8 @@ def _fork(spec: dict[str, Any], learned: Path) -> int:
     if pid:
         return pid
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         launch.prepare(spec)

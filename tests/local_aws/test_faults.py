@@ -1,0 +1,198 @@
+"""What must not take the cloud down, and what must not outlive it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+
+
+def processes_with(mark: str) -> list[psutil.Process]:
+    """Every process on this machine that carries a word in its command line or environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            told = " ".join(process.cmdline()) + " ".join(process.environ().values())
+        except (psutil.Error, OSError):
+            continue
+        if mark in told and process.pid != os.getpid():
+            found.append(process)
+    return found
+
+
+def wait_until(true: Callable[[], Any], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if true():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+@linux
+def test_a_killed_server_leaves_no_process_behind_however_they_hide(make_cloud: Any, scripts_of: Any) -> None:
+    cloud = make_cloud()
+    scripts = scripts_of(cloud)
+    script = """
+import os, subprocess, sys, time
+subprocess.Popen(["sh", "-c", "setsid sleep 300 & setsid setsid sleep 300"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(300)
+    os._exit(0)
+print("hidden", flush=True)
+time.sleep(300)
+"""
+    request = scripts.training_request(script)
+    scripts.sagemaker.create_training_job(**request)
+    log = cloud.home / "logs" / "training_job" / request["TrainingJobName"] / "algo-1.log"
+    assert wait_until(lambda: log.exists() and "hidden" in log.read_text())
+    family = descendants(cloud.process.pid)
+    assert len(family) >= 4
+    cloud.process.kill()
+    cloud.process.wait()
+    assert wait_until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family), 15)
+
+
+@linux
+def test_what_a_job_leaves_running_is_ended_with_the_job(scripts: Any) -> None:
+    mark = f"left-{scripts.bucket}"
+    script = f"""
+import subprocess
+subprocess.Popen(["sh", "-c", "exec -a {mark} sleep 300 || sleep 300 {mark}"], start_new_session=True)
+subprocess.Popen(["python3", "-c", "import time; time.sleep(300)", "{mark}"], start_new_session=True)
+"""
+    assert scripts.train(script)["TrainingJobStatus"] == "Completed"
+    assert wait_until(lambda: not processes_with(mark), 10)
+
+
+def test_jobs_that_ran_when_the_server_was_killed_have_failed_when_it_is_back(make_cloud: Any, scripts_of: Any) -> None:
+    cloud = make_cloud()
+    scripts = scripts_of(cloud)
+    request = scripts.training_request("import time; time.sleep(300)")
+    scripts.sagemaker.create_training_job(**request)
+    os.kill(cloud.process.pid, signal.SIGKILL)
+    cloud.process.wait()
+    again = make_cloud(cloud.home)
+    described = again.client("sagemaker").describe_training_job(TrainingJobName=request["TrainingJobName"])
+    assert described["TrainingJobStatus"] == "Failed"
+    assert described["FailureReason"] == "InternalServerError: local-aws ended while the job ran"
+
+
+def test_the_state_survives_a_kill(make_cloud: Any, scripts_of: Any) -> None:
+    cloud = make_cloud()
+    scripts = scripts_of(cloud)
+    scripts.s3.put_object(Bucket=scripts.bucket, Key="a b/ü+c.txt", Body=b"kept", Metadata={"x": "1"})
+    scripts.s3.put_object(Bucket=scripts.bucket, Key="gone", Body=b"x")
+    scripts.s3.delete_object(Bucket=scripts.bucket, Key="gone")
+    role = cloud.client("iam").create_role(RoleName="kept", AssumeRolePolicyDocument="{}")["Role"]
+    secret = cloud.client("secretsmanager").create_secret(Name="kept", SecretString="s")["ARN"]
+    name = scripts.train("print('kept')")["TrainingJobName"]
+    cloud.process.kill()
+    cloud.process.wait()
+    again = make_cloud(cloud.home)
+    assert again.endpoint_url == cloud.endpoint_url
+    held = again.client("s3").get_object(Bucket=scripts.bucket, Key="a b/ü+c.txt")
+    assert (held["Body"].read(), held["Metadata"]) == (b"kept", {"x": "1"})
+    keys = [item["Key"] for item in again.client("s3").list_objects_v2(Bucket=scripts.bucket)["Contents"]]
+    assert "gone" not in keys
+    assert again.client("iam").get_role(RoleName="kept")["Role"]["RoleId"] == role["RoleId"]
+    assert again.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"] == "s"
+    assert again.client("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed"
+    assert wait_until(lambda: "kept" in scripts_log(again, name), 10)
+
+
+def scripts_log(cloud: Any, job: str) -> str:
+    logs, group = cloud.client("logs"), "/aws/sagemaker/TrainingJobs"
+    try:
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=job)["logStreams"]
+    except ClientError:
+        return ""
+    return "".join(
+        event["message"]
+        for stream in streams
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    )
+
+
+def test_a_job_that_fills_its_disk_fails_alone(scripts: Any) -> None:
+    script = """
+import os
+with open("/opt/ml/model/big", "wb") as file:
+    for _ in range(3000):
+        file.write(b"x" * 1024 * 1024)
+import time
+time.sleep(60)
+"""
+    described = scripts.train(script)
+    assert described["TrainingJobStatus"] == "Failed"
+    assert "disk of the job is full" in described["FailureReason"]
+    assert scripts.train("print(1)")["TrainingJobStatus"] == "Completed"
+
+
+def test_a_job_that_floods_its_log_does_not_take_the_server_down(scripts: Any) -> None:
+    script = """
+import sys, time
+line = "accuracy=0.5 " + "x" * 1000
+end = time.monotonic() + 4
+while time.monotonic() < end:
+    for _ in range(1000):
+        sys.stdout.write(line + "\\n")
+    sys.stdout.flush()
+    time.sleep(0.08)
+print("the end")
+"""
+    request = scripts.training_request(script)
+    scripts.sagemaker.create_training_job(**request)
+    slowest = 0.0
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        started = time.monotonic()
+        described = scripts.sagemaker.describe_training_job(TrainingJobName=request["TrainingJobName"])
+        slowest = max(slowest, time.monotonic() - started)
+        if described["TrainingJobStatus"] != "InProgress":
+            break
+        time.sleep(0.05)
+    assert described["TrainingJobStatus"] == "Completed"
+    assert slowest < 10
+    log = scripts.log("/aws/sagemaker/TrainingJobs", request["TrainingJobName"])
+    assert "bytes of log were not forwarded" in log
+    assert log.endswith("the end")
+
+
+def test_two_servers_run_side_by_side_and_know_nothing_of_each_other(make_cloud: Any, scripts_of: Any) -> None:
+    one, other = make_cloud(), make_cloud()
+    name = scripts_of(one).train("print(1)")["TrainingJobName"]
+    with pytest.raises(ClientError):
+        other.client("sagemaker").describe_training_job(TrainingJobName=name)
+    other.process.kill()
+    other.process.wait()
+    assert scripts_of(one).train("print(2)")["TrainingJobStatus"] == "Completed"
+
+
+def test_without_private_mounts_jobs_are_told_host_paths(make_cloud: Any, scripts_of: Any) -> None:
+    scripts = scripts_of(make_cloud(LOCAL_AWS_ROOMS="off"))
+    scripts.s3.put_object(Bucket=scripts.bucket, Key="d/a.csv", Body=b"1")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{scripts.bucket}/d/"}}
+    script = """
+import os, pathlib
+data = pathlib.Path(os.environ["SM_CHANNEL_TRAIN"], "a.csv").read_text()
+pathlib.Path(os.environ["SM_MODEL_DIR"], "m").write_text(data + str(os.environ["SM_MODEL_DIR"].startswith("/opt/ml")))
+"""
+    described = scripts.train(script, InputDataConfig=[{"ChannelName": "train", "DataSource": source}])
+    assert described["TrainingJobStatus"] == "Completed", described.get("FailureReason")
+    assert scripts.archive(described["ModelArtifacts"]["S3ModelArtifacts"]) == {"m": "1False"}

@@ -1,0 +1,122 @@
+"""The door: what is refused before any service sees it, and what moto is handed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+
+def call(cloud: Any, operation: str, body: bytes) -> requests.Response:
+    """A signed JSON request for SageMaker that no client library has looked at."""
+    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    request = AWSRequest("POST", cloud.endpoint_url, data=body, headers=headers)
+    SigV4Auth(Credentials("a", "b"), "sagemaker", "us-east-1").add_auth(request)
+    return requests.post(cloud.endpoint_url, data=body, headers=dict(request.headers), timeout=30)
+
+
+def test_an_operation_that_is_not_carried_out_fails_loudly_with_json(cloud: Any) -> None:
+    with pytest.raises(ClientError, match="sagemaker:ListApps is not carried out by local-aws") as caught:
+        cloud.client("sagemaker").list_apps()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_an_operation_that_aws_does_not_have_is_unknown(cloud: Any) -> None:
+    answer = call(cloud, "MakeTea", b"{}")
+    assert (answer.status_code, answer.json()["__type"]) == (400, "UnknownOperationException")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'"text"'])
+def test_a_body_that_is_no_json_object_is_a_serialization_error(cloud: Any, body: bytes) -> None:
+    answer = call(cloud, "DescribeTrainingJob", body)
+    assert (answer.status_code, answer.json()["__type"]) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize("value", [1, [], {}, None])
+def test_a_member_of_the_wrong_type_is_refused(cloud: Any, value: Any) -> None:
+    answer = call(cloud, "DescribeTrainingJob", json.dumps({"TrainingJobName": value}).encode())
+    assert answer.status_code == 400
+    assert answer.json()["__type"] in ("ValidationException", "SerializationException")
+
+
+def test_a_missing_member_is_named(cloud: Any) -> None:
+    answer = call(cloud, "DescribeTrainingJob", b"{}")
+    assert answer.json()["__type"] == "ValidationException"
+    assert "TrainingJobName" in answer.json()["message"]
+
+
+def test_the_roles_of_the_sdk_are_simulated(cloud: Any) -> None:
+    answer = cloud.client("iam").simulate_principal_policy(
+        PolicySourceArn="arn:aws:iam::123456789012:role/r", ActionNames=["s3:GetObject", "s3:PutObject"]
+    )
+    assert [item["EvalDecision"] for item in answer["EvaluationResults"]] == ["allowed", "allowed"]
+
+
+def test_an_empty_object_is_stored_at_once(cloud: Any, bucket: str) -> None:
+    cloud.client("s3").put_object(Bucket=bucket, Key="empty", Body=b"")
+    assert cloud.client("s3").head_object(Bucket=bucket, Key="empty")["ContentLength"] == 0
+
+
+def test_user_metadata_keeps_its_names(cloud: Any, bucket: str) -> None:
+    metadata = {"lower": "1", "with-dash": "2", "with_underscore": "3"}
+    cloud.client("s3").put_object(Bucket=bucket, Key="k", Body=b"x", Metadata=metadata)
+    assert cloud.client("s3").head_object(Bucket=bucket, Key="k")["Metadata"] == metadata
+
+
+def test_large_objects_pass_in_parts(cloud: Any, bucket: str, tmp_path: Path) -> None:
+    source = tmp_path / "big"
+    source.write_bytes(bytes(range(256)) * 4096 * 24)
+    s3 = cloud.client("s3")
+    s3.upload_file(str(source), bucket, "big")
+    s3.download_file(bucket, "big", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
+
+
+def test_plain_boto3_needs_nothing_but_the_environment(cloud: Any) -> None:
+    script = "import boto3; boto3.client('sagemaker').list_training_jobs(); print(boto3.client('sts').get_caller_identity()['Account'])"
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=cloud.environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "123456789012"
+
+
+def test_a_port_that_is_taken_is_said_so(cloud: Any, tmp_path: Path) -> None:
+    port = cloud.endpoint_url.rpartition(":")[2]
+    told = subprocess.run(
+        [sys.executable, "-m", "local_aws", "up", "--foreground", "--home", str(tmp_path), "--port", port],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 1
+    assert f"Port {port} on 127.0.0.1 cannot be had" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_up_status_and_down_find_each_other(tmp_path: Path) -> None:
+    def run(verb: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "local_aws", verb, "--home", str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (run("status").stdout.strip(), run("status").returncode) == ("down", 3)
+    try:
+        up = run("up")
+        address = up.stdout.split()[1]
+        assert boto3.client(
+            "sagemaker", endpoint_url=address, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b",
+            config=Config(retries={"max_attempts": 1}),
+        ).list_training_jobs()["TrainingJobSummaries"] == []  # fmt: skip
+        assert "already up" in run("up").stdout
+        assert run("status").returncode == 0
+    finally:
+        assert "stopped" in run("down").stdout
+    assert run("status").returncode == 3
