@@ -2,8 +2,8 @@
 
 moto holds everything in memory. So every request that changes something is written to a journal and replayed when the
 cloud starts again, with moto's random numbers seeded by the journal's own sequence, so that the identifiers come out
-the same. The objects of S3 are kept as plain files instead (`s3_objects`), and log events and metrics are not kept here at all:
-`logs` forwards them anew from the jobs' own files.
+the same. The objects of S3 are kept as plain files instead (`s3_objects`). Metrics are not kept, and log events not
+here: `logs` forwards them anew from the jobs' own files.
 """
 
 from __future__ import annotations

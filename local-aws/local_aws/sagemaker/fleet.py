@@ -71,7 +71,7 @@ class Fleet:
         return random.choices(variants, weights if any(weights) else None)[0].name  # noqa: S311 - traffic, not secrets
 
     def take(self, variant: str) -> ServingProcess | None:
-        """The healthy instance of a variant with the fewest calls in flight, now counted as having one more; or None."""
+        """The healthy instance of a variant with the fewest calls in flight, now one more, or None."""
         with self._lock:
             healthy = [process for process in self._processes[variant] if process.healthy]
             process = min(healthy, key=lambda process: process.in_flight, default=None)
