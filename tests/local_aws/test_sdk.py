@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 SCRIPT = """
-import sys
+import logging, sys
+logging.basicConfig(level=logging.INFO)
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, SourceCode
 from sagemaker.train import ModelTrainer
