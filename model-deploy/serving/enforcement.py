@@ -86,7 +86,7 @@ def _refuse_other_widths(table: Table, width: int, signature: Signature) -> None
 
 def _column(column: Column, place: int, cells: Sequence[Any], text: bool) -> np.ndarray:
     if text:
-        cells = [_from_text(cell, column.type) for cell in cells]
+        cells = [cell if cell is None else _from_text(cell, column.type) for cell in cells]
     checked = []
     missing = False
     for at, cell in enumerate(cells):

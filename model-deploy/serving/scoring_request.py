@@ -2,8 +2,11 @@
 
 MLflow's forms: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/#json-input"""
 
+import contextlib
 import csv
 import io
+import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -63,10 +66,7 @@ def read_table(body: bytes, kind: ContentType, signature: Signature) -> Table:
 
 
 def _read_json(body: bytes) -> Table:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise RequestRefused(400, f"The body is not JSON: {error}.") from error
+    document = _parse_json(body)
     if isinstance(document, list):
         return _from_list(document, "a list")
     if not isinstance(document, dict):
@@ -86,6 +86,29 @@ def _read_json(body: bytes) -> Table:
     if not isinstance(content, list):
         raise RequestRefused(400, f"`{form}` must be a list of rows; found {shown(content)}.")
     return _from_list(content, f"`{form}`")
+
+
+def _parse_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # Python's json, and so MLflow's clients, write NaN for a missing value, which JSON does not have.
+        if b"NaN" in body:
+            with contextlib.suppress(ValueError, RecursionError):
+                return json.loads(body, parse_constant=_constant, parse_float=_finite)
+        raise RequestRefused(400, f"The body is not JSON: {error}.") from error
+
+
+def _constant(name: str) -> None:
+    if name != "NaN":
+        raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
 
 
 def _forms() -> str:
