@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from local_aws.cloud import Cloud
-from local_aws.cloudformation import planner, stack_record, stacks
+from local_aws.cloudformation import stack_record, stacks
 from local_aws.cloudformation.planner import Action, Change
 from local_aws.cloudformation.proposal import Proposal, propose
 from local_aws.cloudformation.refusals import refused
@@ -62,7 +62,6 @@ def _enter_stack(cloud: Cloud, request: dict[str, Any], stack: Body) -> None:
 
 
 def _enter(cloud: Cloud, request: dict[str, Any], stack: Body, proposal: Proposal, kind: str) -> dict[str, Any]:
-    plan = planner.plan(proposal.blueprint, stack_record.resources_of({"_resources": {}, **stack}))
     reason = _unknown_types(proposal)
     if reason is None and kind == "UPDATE" and not stacks.changes_anything(stack, proposal):
         reason = _NO_CHANGES
@@ -76,14 +75,15 @@ def _enter(cloud: Cloud, request: dict[str, Any], stack: Body, proposal: Proposa
         "Status": "FAILED" if reason else "CREATE_COMPLETE",
         **({"StatusReason": reason} if reason else {}),
         "ExecutionStatus": "UNAVAILABLE" if reason else "AVAILABLE",
-        "Changes": [{"Type": "Resource", "ResourceChange": _shown(change)} for change in plan.effective],
+        "Changes": [{"Type": "Resource", "ResourceChange": _shown(change)} for change in proposal.plan.effective],
         **{name: request[name] for name in _KEPT if name in request},
         **{name: value for name, value in proposal.stored().items() if name != "Description"},
         "_type": kind,
         "_request": request,
     }
     with cloud.store.transaction():
-        if _find(cloud, stack["StackId"], request["ChangeSetName"]) is not None:
+        namesake = _find(cloud, stack["StackId"], request["ChangeSetName"])
+        if namesake is not None and namesake["ExecutionStatus"] != "EXECUTE_COMPLETE":
             raise AwsError("AlreadyExistsException", f"ChangeSet {request['ChangeSetName']} already exists")
         cloud.store.create(KIND, change_set_id, body)
     return {"Id": change_set_id, "StackId": stack["StackId"]}

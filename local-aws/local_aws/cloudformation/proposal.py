@@ -10,10 +10,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local_aws.cloud import Cloud
-from local_aws.cloudformation import blueprint, capabilities, exports, parameters, template, template_text
+from local_aws.cloudformation import blueprint, capabilities, exports, parameters, planner, template, template_text
 from local_aws.cloudformation.blueprint import Blueprint
 from local_aws.cloudformation.parameters import Given
+from local_aws.cloudformation.planner import Plan
 from local_aws.cloudformation.refusals import refused
+from local_aws.cloudformation.stack_record import resources_of
 from local_aws.cloudformation.template import Template
 
 _PATH_STYLE = re.compile(
@@ -24,9 +26,10 @@ _HOST_STYLE = re.compile(r"https?://([^/]+)\.s3[.\-][^/]*amazonaws\.com/(.+)|s3:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A blueprint, and what a stack remembers of the request it came from."""
+    """A blueprint, the plan to get there, and what a stack remembers of the request it came from."""
 
     blueprint: Blueprint
+    plan: Plan
     given: Given
     capabilities: tuple[str, ...]
     imports: tuple[str, ...]
@@ -71,7 +74,9 @@ def propose(cloud: Cloud, request: Mapping[str, Any], stack: Mapping[str, Any]) 
     for declared in [loaded.resources[name] for name in drawn.order]:
         if not re.fullmatch(r"\w+::\w+::[\w:]+", declared.type_name):
             raise refused(f"Template format error: Unrecognized resource types: [{declared.type_name}]")
-    return Proposal(drawn, given, tuple(request.get("Capabilities", [])), tuple(dict.fromkeys(imports)))
+    # Whatever a function cannot be carried out with comes to light here, before anything is made.
+    plan = planner.plan(drawn, resources_of(stack) if "_resources" in stack else {})
+    return Proposal(drawn, plan, given, tuple(request.get("Capabilities", [])), tuple(dict.fromkeys(imports)))
 
 
 def draw(

@@ -24,6 +24,8 @@ from local_aws.errors import AwsError
 from local_aws.store import now
 
 _LOG = logging.getLogger(__name__)
+# boto3's waiters look again after 30 s: an answer that comes when a quick stack is done saves them that wait.
+_ANSWER_SECONDS = 2.0
 _FAILED_STATE = {
     "CREATE_IN_PROGRESS": "CREATE_FAILED",
     "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
@@ -57,7 +59,9 @@ class StackRun:
                 _LOG.exception("stack %s", self._record.stack_name)
                 close(self._record, f"Internal failure of local-aws: {type(error).__name__}: {error}")
 
-        threading.Thread(target=work, name=f"stack {self._record.stack_name}", daemon=True).start()
+        thread = threading.Thread(target=work, name=f"stack {self._record.stack_name}", daemon=True)
+        thread.start()
+        thread.join(_ANSWER_SECONDS)
 
     def create(self, blueprint: Blueprint, on_failure: str) -> None:
         """Make the stack; `on_failure` is ROLLBACK, DELETE or DO_NOTHING."""

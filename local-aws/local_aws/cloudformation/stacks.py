@@ -92,8 +92,7 @@ def check_updatable(stack: Body) -> None:
 
 def changes_anything(stack: Body, proposal: Proposal) -> bool:
     """Whether a proposal would do anything to the stack, its outputs included."""
-    plan = planner.plan(proposal.blueprint, stack_record.resources_of(stack))
-    return bool(plan.effective) or plan.outputs != planner.output_rows(stack.get("Outputs", []))
+    return bool(proposal.plan.effective) or proposal.plan.outputs != planner.output_rows(stack.get("Outputs", []))
 
 
 def begin_update(cloud: Cloud, request: dict[str, Any], stack_id: str, proposal: Proposal) -> None:

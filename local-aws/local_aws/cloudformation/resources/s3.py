@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from local_aws.cloudformation.refusals import ResourceFailed
 from local_aws.cloudformation.resource_type import ResourceType, Wanted, resource_type
 from local_aws.cloudformation.resources import s3_configuration
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NOT_CARRIED_OUT = frozenset(
     {
         "AccelerateConfiguration",
@@ -42,6 +45,8 @@ class Bucket(ResourceType):
 
     def create(self, wanted: Wanted) -> str:
         s3, name = wanted.client("s3"), wanted.name("BucketName", 63, lower=True)
+        if not _NAME.fullmatch(name):
+            raise ResourceFailed(f"Bucket name {name} should not contain uppercase characters, spaces or underscores.")
         if _exists(s3, name):
             raise ResourceFailed(f"{name} already exists")
         region = wanted.cloud.settings.region

@@ -179,6 +179,8 @@ class Endpoint(ResourceType):
     def delete(self, wanted: Wanted, physical_id: str) -> None:
         sagemaker = wanted.client("sagemaker")
         try:
+            # SageMaker deletes no endpoint that is being created or updated.
+            self._wait(wanted, physical_id)
             sagemaker.delete_endpoint(EndpointName=_name_of(physical_id))
             self._wait(wanted, physical_id)
         except ClientError as error:

@@ -1,0 +1,207 @@
+"""Move the pin and deploy again: models and endpoints in stacks, where an update must reach what answers."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+TEMPLATE = """
+Parameters:
+  EndpointName: {Type: String}
+  Image: {Type: String}
+  Data: {Type: String}
+  Name: {Type: String, Default: first}
+  Broken: {Type: String, Default: ""}
+  Instances: {Type: Number, Default: "1"}
+  Conflict: {Type: String, Default: "no"}
+Conditions: {Conflict: !Equals [!Ref Conflict, "yes"]}
+Resources:
+  Endpoint:
+    Type: AWS::SageMaker::Endpoint
+    Properties:
+      EndpointName: !Ref EndpointName
+      EndpointConfigName: !GetAtt Config.EndpointConfigName
+      DeploymentConfig:
+        BlueGreenUpdatePolicy:
+          TrafficRoutingConfiguration: {Type: ALL_AT_ONCE, WaitIntervalInSeconds: 0}
+          TerminationWaitInSeconds: "0"
+  Config:
+    Type: AWS::SageMaker::EndpointConfig
+    Properties:
+      ProductionVariants:
+        - VariantName: AllTraffic
+          ModelName: !GetAtt Model.ModelName
+          InstanceType: ml.m5.large
+          InitialInstanceCount: !Ref Instances
+          ContainerStartupHealthCheckTimeoutInSeconds: 60
+  Model:
+    Type: AWS::SageMaker::Model
+    Properties:
+      ExecutionRoleArn: arn:aws:iam::123456789012:role/rehearsal
+      PrimaryContainer:
+        Image: !Ref Image
+        ModelDataUrl: !Sub "${Data}"
+        Environment: {NAME: !Sub "${Name}", BROKEN: !Ref Broken}
+  After:
+    Type: AWS::S3::Bucket
+    Condition: Conflict
+    DependsOn: Endpoint
+    Properties: {BucketName: Not_A_Name}
+Outputs:
+  Model: {Value: !Ref Model}
+"""
+
+
+@pytest.fixture
+def given(serving: Any) -> dict[str, str]:
+    """Parameters of a new endpoint's stack."""
+    name = f"endpoint-{uuid.uuid4().hex[:8]}"
+    return {"EndpointName": name, "Image": serving.image, "Data": serving.archive(answer_txt="one")}
+
+
+def models(serving: Any, name: str) -> list[str]:
+    return [row["ModelName"] for row in serving.sagemaker.list_models(NameContains=name)["Models"]]
+
+
+def configs(serving: Any, name: str) -> list[str]:
+    found = serving.sagemaker.list_endpoint_configs(NameContains=name)["EndpointConfigs"]
+    return [row["EndpointConfigName"] for row in found]
+
+
+def test_moving_the_pin_replaces_model_and_configuration_and_updates_the_endpoint(
+    stacks: Any, serving: Any, given: dict[str, str]
+) -> None:
+    name = stacks.create(TEMPLATE, given)
+    assert stacks.status(name) == "CREATE_COMPLETE", stacks.told(name)
+    endpoint = given["EndpointName"]
+    assert serving.invoke(endpoint)["name"] == "first"
+    assert stacks.resources(name)["Endpoint"] == f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint}"
+    before = serving.sagemaker.describe_endpoint(EndpointName=endpoint)
+
+    moved = {**given, "Name": "second", "Data": serving.archive(answer_txt="two")}
+    assert stacks.update(name, TEMPLATE, moved)["StackStatus"] == "UPDATE_COMPLETE", stacks.told(name)
+    seen = serving.invoke(endpoint)
+    assert (seen["name"], seen["model"]) == ("second", {"answer.txt": "two"})
+    after = serving.sagemaker.describe_endpoint(EndpointName=endpoint)
+    assert after["CreationTime"] == before["CreationTime"]
+    assert after["EndpointConfigName"] != before["EndpointConfigName"]
+    config = serving.sagemaker.describe_endpoint_config(EndpointConfigName=after["EndpointConfigName"])
+    served = config["ProductionVariants"][0]["ModelName"]
+    assert models(serving, name) == [served]
+    assert configs(serving, name) == [after["EndpointConfigName"]]
+    assert stacks.outputs(name) == {"Model": f"arn:aws:sagemaker:us-east-1:123456789012:model/{served}"}
+
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        stacks.update(name, TEMPLATE, moved)
+    assert stacks.update(name, TEMPLATE, given)["StackStatus"] == "UPDATE_COMPLETE"
+    assert serving.invoke(endpoint)["model"] == {"answer.txt": "one"}
+
+    assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
+    with pytest.raises(ClientError, match="Could not find"):
+        serving.sagemaker.describe_endpoint(EndpointName=endpoint)
+    assert models(serving, name) == configs(serving, name) == []
+
+
+def test_an_endpoint_that_never_answers_fails_the_stack_with_its_own_reason(
+    stacks: Any, serving: Any, given: dict[str, str]
+) -> None:
+    name = stacks.create(TEMPLATE, {**given, "Broken": "no such tree"})
+    assert stacks.status(name) == "ROLLBACK_COMPLETE"
+    assert "ping" in stacks.reason(name, "Endpoint", "CREATE_FAILED")
+    assert models(serving, name) == configs(serving, name) == []
+    with pytest.raises(ClientError, match="Could not find"):
+        serving.sagemaker.describe_endpoint(EndpointName=given["EndpointName"])
+
+
+def test_a_new_version_that_never_answers_leaves_the_old_one_serving(
+    stacks: Any, serving: Any, given: dict[str, str]
+) -> None:
+    name = stacks.create(TEMPLATE, given)
+    kept = models(serving, name), configs(serving, name)
+    broken = {**given, "Name": "second", "Broken": "no such tree"}
+    assert stacks.update(name, TEMPLATE, broken)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "ping" in stacks.reason(name, "Endpoint", "UPDATE_FAILED")
+    assert serving.invoke(given["EndpointName"])["name"] == "first"
+    assert (models(serving, name), configs(serving, name)) == kept
+    repaired = stacks.update(name, TEMPLATE, {**broken, "Broken": ""})
+    assert repaired["StackStatus"] == "UPDATE_COMPLETE"
+    assert serving.invoke(given["EndpointName"])["name"] == "second"
+
+
+def test_an_endpoint_goes_back_when_what_comes_after_it_fails(stacks: Any, serving: Any, given: dict[str, str]) -> None:
+    name = stacks.create(TEMPLATE, given)
+    kept = models(serving, name), configs(serving, name)
+    changed = {**given, "Name": "second", "Conflict": "yes"}
+    assert stacks.update(name, TEMPLATE, changed)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert ("Endpoint", "UPDATE_COMPLETE") in [told[:2] for told in stacks.told(name)]
+    assert serving.invoke(given["EndpointName"])["name"] == "first"
+    assert (models(serving, name), configs(serving, name)) == kept
+
+
+SLOW = """
+FROM python:{version}-slim
+COPY server.py /opt/program/server.py
+ENTRYPOINT ["python", "/opt/program/server.py"]
+"""
+SLOW_SERVER = """
+import os, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+time.sleep(6)
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
+"""
+
+
+def slow_image(serving: Any, folder: Path) -> str:
+    """An image whose container takes six seconds to start."""
+    folder.mkdir()
+    (folder / "server.py").write_text(SLOW_SERVER)
+    (folder / "Dockerfile").write_text(SLOW.format(version=f"{sys.version_info.major}.{sys.version_info.minor}"))
+    uri = serving.image.replace(":1", ":slow")
+    built = serving.build(uri, folder)
+    assert built.returncode == 0, built.stderr
+    return str(uri)
+
+
+def test_an_update_that_is_cancelled_returns_to_what_was_served(
+    stacks: Any, serving: Any, given: dict[str, str], tmp_path: Path
+) -> None:
+    name = stacks.create(TEMPLATE, given)
+    request = stacks.request(TEMPLATE, {**given, "Image": slow_image(serving, tmp_path / "slow")}, {})
+    stacks.cloudformation.update_stack(StackName=name, **request)
+    assert stacks.status(name) == "UPDATE_IN_PROGRESS"
+    with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        stacks.cloudformation.delete_stack(StackName=name)
+    stacks.cloudformation.cancel_update_stack(StackName=name)
+    assert stacks.settled(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert serving.invoke(given["EndpointName"])["name"] == "first"
+    assert (name, "UPDATE_ROLLBACK_IN_PROGRESS", "Stack update cancelled.") in stacks.told(name)
+
+
+def test_a_stack_that_a_killed_server_left_unfinished_is_failed_with_the_reason(
+    make_cloud: Callable[..., Any], stacks_of: Any, serving_of: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    cloud = make_cloud()
+    serving, stacks, name = serving_of(cloud), stacks_of(cloud), "unfinished"
+    given = {"EndpointName": name, "Image": slow_image(serving, tmp_path / "slow"), "Data": serving.archive()}
+    stacks.cloudformation.create_stack(StackName=name, **stacks.request(TEMPLATE, given, {}))
+    deadline = time.monotonic() + 30
+    while not stacks.resources(name).get("Endpoint") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    cloud.process.kill()
+    cloud.process.wait()
+    stacks = stacks_of(make_cloud(cloud.home))
+    assert stacks.status(name) == "CREATE_FAILED"
+    assert "server was stopped" in stacks.reason(name, "Endpoint", "CREATE_FAILED")
+    assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
