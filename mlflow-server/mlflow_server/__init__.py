@@ -1,0 +1,1 @@
+"""The MLflow tracking server of this project: embedded on one machine, with everything it knows in one folder."""

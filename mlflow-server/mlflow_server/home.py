@@ -1,0 +1,120 @@
+"""The folder of an embedded tracking server, and the record of the process that serves it.
+
+mlflow.db      runs, models and everything else but artifacts (SQLite)
+artifacts/     what runs log as files, served through the server
+server.log     what the server says when it runs in the background
+server.json    the process that serves this folder, while it does
+port           the port it had last, which it takes again
+lock           held by the process that serves this folder: there is only one
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from mlflow_server.errors import ServerError
+
+
+@dataclass(frozen=True)
+class Record:
+    """A serving process: `started` is its creation time, which tells it from another that got its number later."""
+
+    pid: int
+    started: float
+    port: int
+
+    @property
+    def tracking_uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def process(self) -> psutil.Process | None:
+        """The process, or None when it is gone."""
+        try:
+            process = psutil.Process(self.pid)
+            alive = process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - self.started) < 1
+        except psutil.NoSuchProcess:
+            return None
+        return process if alive else None
+
+
+@dataclass(frozen=True)
+class Home:
+    """An absolute folder and the places in it."""
+
+    folder: Path
+
+    @property
+    def database_uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "artifacts"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / "server.json"
+
+    @property
+    def _port(self) -> Path:
+        return self.folder / "port"
+
+    def make(self) -> None:
+        """Make the folder where there is none; raises `ServerError` where it cannot be made."""
+        try:
+            self.artifacts.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServerError(
+                f"{self.folder} cannot be used ({error.strerror}): name another folder with --home."
+            ) from error
+
+    def lock(self) -> IO[str]:
+        """Hold the folder until the returned file is closed; raises `ServerError` where another process holds it."""
+        file = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise ServerError(
+                f"Another server serves {self.folder}: stop it first, or name another folder with --home."
+            ) from None
+        return file
+
+    def running(self) -> Record | None:
+        """The record of the process that serves this folder, or None when there is none alive."""
+        try:
+            record = Record(**json.loads(self._record.read_text()))
+        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+            return None
+        return record if record.process() else None
+
+    def enter(self, port: int) -> Record:
+        """Record this very process as the one that serves, on `port`."""
+        record = Record(os.getpid(), psutil.Process().create_time(), port)
+        self._port.write_text(str(port))
+        draft = self._record.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(record)))
+        draft.replace(self._record)
+        return record
+
+    def leave(self) -> None:
+        """Drop the record: nothing serves this folder any more."""
+        self._record.unlink(missing_ok=True)
+
+    def last_port(self) -> int | None:
+        """The port this folder was served on last, or None."""
+        try:
+            return int(self._port.read_text())
+        except (FileNotFoundError, ValueError):
+            return None

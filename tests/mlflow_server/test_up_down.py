@@ -1,0 +1,124 @@
+"""`mlflow-server up`, `down` and `status` as a person meets them: the faults first, then the life of a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from mlflow import MlflowClient
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_a_port_in_use_is_named_and_nothing_is_left_running(run: Run, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("up", tmp_path / "home", "--port", str(port))
+    assert done.returncode == 1
+    assert f"Port {port} on 127.0.0.1 cannot be had" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert run("status", tmp_path / "home").stdout == "down\n"
+
+
+def test_a_home_that_cannot_be_made_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("up", tmp_path / "file" / "home")
+    assert done.returncode == 1
+    assert "cannot be used (Not a directory)" in done.stderr
+
+
+def test_a_database_that_is_none_is_refused_with_the_end_of_the_log(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "mlflow.db").write_text("this is no database, though long enough to be read as one" * 50)
+    done = run("up", tmp_path / "home")
+    assert done.returncode == 1
+    assert "The server did not come up" in done.stderr
+    assert "cannot be used by this MLflow" in done.stderr
+    assert "file is not a database" in done.stderr
+
+
+def test_down_and_status_where_nothing_runs(run: Run, tmp_path: Path) -> None:
+    assert run("down", tmp_path / "home").stdout == "not running\n"
+    done = run("status", tmp_path / "home")
+    assert (done.stdout, done.returncode) == ("down\n", 3)
+
+
+def test_a_record_whose_number_went_to_another_process_stops_nobody(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        record = {"pid": bystander.pid, "started": psutil.Process(bystander.pid).create_time() - 60, "port": 5000}
+        (tmp_path / "home" / "server.json").write_text(json.dumps(record))
+        assert run("down", tmp_path / "home").stdout == "not running\n"
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_home_has_one_server(run: Run, served_home: Path, tracking_uri: str) -> None:
+    again = run("up", served_home)
+    assert again.returncode == 0
+    assert tracking_uri in again.stdout
+    elsewhere = run("up", served_home, "--port", "1")
+    assert elsewhere.returncode == 1
+    assert f"is up on port {tracking_uri.rpartition(':')[2]}, not 1" in elsewhere.stderr
+    foreground = run("up", served_home, "--foreground")
+    assert foreground.returncode == 1
+    assert "Another server serves" in foreground.stderr
+
+
+def test_a_killed_server_comes_up_again_on_its_port_with_what_it_knew(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    uri = run("up", home).stdout.split()[1]
+    run_id = MlflowClient(uri).create_run("0").info.run_id
+    MlflowClient(uri).log_metric(run_id, "accuracy", 0.5)
+    pid = json.loads((home / "server.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+    assert run("status", home).stdout == "down\n"
+
+    assert run("up", home).stdout.split()[1] == uri
+    assert MlflowClient(uri).get_run(run_id).data.metrics == {"accuracy": 0.5}
+    pid = json.loads((home / "server.json").read_text())["pid"]
+    assert run("down", home).stdout == "stopped\n"
+    assert not psutil.pid_exists(pid)
+
+
+def _foreground(home: Path, log: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-u", "-m", "mlflow_server", "up", "--foreground", "--home", str(home)]
+    with log.open("w") as file:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True)
+
+
+def test_a_server_in_the_foreground_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
+    home, log = tmp_path / "home", tmp_path / "log"
+    with _foreground(home, log) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("up: http://127.0.0.1:"), log.read_text()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert not (home / "server.json").exists()
+    assert "Traceback" not in log.read_text()
+
+
+def test_an_interrupt_while_the_server_starts_ends_it_quietly(tmp_path: Path) -> None:
+    home, log = tmp_path / "home", tmp_path / "log"
+    with _foreground(home, log) as process:
+        while not (home / "server.json").exists():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    assert not (home / "server.json").exists()
+    assert "Traceback" not in log.read_text()
