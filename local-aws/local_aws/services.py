@@ -11,4 +11,5 @@ import local_aws.sagemaker.pipelines
 import local_aws.sagemaker.processing
 import local_aws.sagemaker.tags
 import local_aws.sagemaker.training
+import local_aws.sagemaker.transform
 import local_aws.sagemaker.tuning.operations  # noqa: F401
