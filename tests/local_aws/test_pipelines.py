@@ -277,6 +277,52 @@ def test_a_property_file_that_a_job_wrote_decides_a_condition(cloud: Any, bucket
     assert "Unable to resolve [metrics[1] in s3://" in steps["Lost"]["FailureReason"]
 
 
+def test_a_trained_model_is_registered_from_where_the_job_put_it(cloud: Any, scripts: Any) -> None:
+    script = "import os, pathlib; pathlib.Path(os.environ['SM_MODEL_DIR'], 'm.txt').write_text('trained')"
+    request = scripts.training_request(script)
+    del request["TrainingJobName"]
+    request["HyperParameters"]["job"] = get("Execution.TrainingJobName")
+    container = {"Image": IMAGE, "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts")}
+    inference = {
+        "Containers": [container],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    registered = register("Register", f"g-{scripts.bucket}")
+    registered["Arguments"]["InferenceSpecification"] = inference
+    train = {"Name": "Train", "Type": "Training", "Arguments": request}
+    subject = Pipeline(cloud, pipeline(registered, train))
+    _, steps = subject.run()
+    job = subject.client.describe_training_job(
+        TrainingJobName=steps["Train"]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
+    )
+    assert job["HyperParameters"]["job"] == job["TrainingJobName"]
+    package = subject.client.describe_model_package(
+        ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"]
+    )
+    uri = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    assert uri == job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert scripts.archive(uri) == {"m.txt": "trained"}
+
+
+def test_a_job_that_is_stopped_from_outside_stops_its_step_alone(cloud: Any, bucket: str) -> None:
+    subject = Pipeline(
+        cloud,
+        pipeline(
+            python("Sleeps", "import time; time.sleep(100)"),
+            register("After", bucket, DependsOn=["Sleeps"]),
+            register("Anyway", bucket, DependsOn=[{"Step": "Sleeps", "Trigger": "Any"}]),
+        ),
+    )
+    arn = subject.start()
+    record = subject.wait_for_step(arn, "Sleeps", "ProcessingJob")
+    job = record["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    subject.client.stop_processing_job(ProcessingJobName=job)
+    assert subject.wait(arn)["PipelineExecutionStatus"] == "Stopped"
+    statuses = {name: step["StepStatus"] for name, step in subject.steps(arn).items()}
+    assert statuses == {"Sleeps": "Stopped", "Anyway": "Succeeded"}
+
+
 def test_a_failed_step_says_why_and_other_branches_go_on(cloud: Any, bucket: str) -> None:
     subject = Pipeline(
         cloud,

@@ -105,8 +105,8 @@ class _Executor:
         end = functools.partial(executions.end_step, self._cloud, self._arn, step.name)
         try:
             end(SUCCEEDED, **self._result(step))
-        except StepStopped:
-            end(STOPPED)
+        except StepStopped as stopped:
+            end(STOPPED, reason=str(stopped))
         except StepFailed as error:
             if error.ends_execution:
                 self._terminated.set()

@@ -62,7 +62,7 @@ def run_job(turn: Turn) -> Properties:
         raise StepFailed(f"ClientError: the job {name} was deleted while it ran.") from error
     described = turn.call(step_type.describe, {step_type.named_by: name})
     if described[job.status] == "Stopped":
-        raise StepStopped
+        raise StepStopped(described.get("FailureReason") or described.get("SecondaryStatus", ""))
     if described[job.status] == "Failed":
         reason = described.get("FailureReason", "")
         kind = kind_of_job_failure(reason)
@@ -75,12 +75,13 @@ def run_job(turn: Turn) -> Properties:
 
 def stop_job(cloud: Cloud, step_type: str, name: str) -> None:
     """Ask for a job to be stopped; one that has ended by itself in the meantime is left as it is."""
+    job = JOBS[step_type]
     try:
-        cloud.call("sagemaker", JOBS[step_type].stop, {STEP_TYPES[step_type].named_by: name})
-    except AwsError as error:
-        body = cloud.store.find(JOBS[step_type].kind, name)
-        if body is not None and body[JOBS[step_type].status] not in {*_ENDED, "Stopping"}:
-            raise StepFailed(f"The job {name} could not be stopped: {error.message}") from error
+        cloud.call("sagemaker", job.stop, {STEP_TYPES[step_type].named_by: name})
+    except AwsError:
+        body = cloud.store.find(job.kind, name)
+        if body is not None and body[job.status] not in {*_ENDED, "Stopping"}:
+            raise
 
 
 def _best_first(turn: Turn, name: str, described: dict[str, Any]) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ class StepFailed(Exception):
 
 
 class StepStopped(Exception):
-    """A step's job was stopped before it had a result."""
+    """A step's job was stopped before it had a result; the message may say why (it ran longer than it may)."""
 
 
 @dataclass(frozen=True)
