@@ -21,6 +21,7 @@ import pytest
 from mlflow.models import infer_signature
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -200,6 +201,15 @@ def regressor_model(directory: Path, iris: tuple[pd.DataFrame, pd.Series]) -> Pa
     rows = iris[0].to_numpy()
     regressor = DecisionTreeRegressor(max_depth=4, random_state=0).fit(rows[:, :3], rows[:, 2:])
     return save(regressor, directory / "regressor", rows[:, :3], TREE)
+
+
+@pytest.fixture(scope="session")
+def boosting_model(directory: Path, iris: tuple[pd.DataFrame, pd.Series]) -> Path:
+    """A model that predicts in OpenMP's threads, answering with probabilities."""
+    flowers, species = iris
+    boosting = HistGradientBoostingClassifier(max_iter=5).fit(flowers, species)
+    trusted = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+    return save(boosting, directory / "boosting", flowers, trusted, pyfunc_predict_fn="predict_proba")
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,19 @@ def test_thousands_of_rows_get_the_predictions_of_this_process(tree: Any, tree_m
     assert tree.invoke({"inputs": rows.tolist()}).predictions == expected.tolist()
 
 
+def test_a_model_that_predicts_in_threads_answers_from_each_of_several_processes(
+    own_server: Any, until_ready: Any, boosting_model: Path, iris: tuple[pd.DataFrame, pd.Series]
+) -> None:
+    server = own_server(boosting_model, workers=2)
+    until_ready(server)
+    expected = mlflow.sklearn.load_model(str(boosting_model)).predict_proba(iris[0])
+    rows = iris[0].to_numpy().tolist()
+    answers = [server.invoke({"inputs": rows}).predictions for _ in range(10)]
+    assert all(np.allclose(answer, expected) for answer in answers)
+    in_csv = server.invoke(rows, accept="text/csv").body.decode()
+    assert np.allclose(np.loadtxt(io.StringIO(in_csv), delimiter=","), expected)
+
+
 def test_whole_numbers_are_taken_for_doubles_and_whole_doubles_for_longs(tree: Any, pipeline: Any) -> None:
     assert tree.invoke([[5, 3, 1, 0]]).predictions == [0]
     as_long = pipeline.invoke([[70, 1.0, "Graz", True]]).predictions
