@@ -100,6 +100,13 @@ EQUALS = {"Type": "Equals", "LeftValue": 1, "RightValue": 1}
         (pipeline(fail("A", {"Get": "Execution.Nope"})), "execution variables are PipelineName"),
         (pipeline(fail("A", {"Get": "Steps.Nope.Arn"})), "Step 'A' depends on step 'Nope'"),
         (pipeline(fail("A", {"Get": "What.Ever"})), "is not a reference: it begins with Parameters"),
+        (pipeline(fail("A", {"Std:Join": {"Values": "ab"}})), "Std:Join has a list 'Values' and a text 'On'"),
+        (pipeline(fail("A", {"Std:JsonGet": {"Path": "a"}})), "a 'Path' and either a 'PropertyFile' or an 'S3Uri'"),
+        (pipeline(fail("A", {"Std:JsonGet": {"S3Uri": "s3://b/k", "Path": "a["}})), "'a[' is not a path"),
+        (
+            pipeline(fail("A"), PipelineExperimentConfig={"TrialName": {"Get": "Parameters.X"}}),
+            "PipelineExperimentConfig refers to [Parameters.X], but",
+        ),
         (
             pipeline(processing("P"), fail("A", {"Get": "Steps.P.ProcesingJobArn"})),
             "Unknown property reference [Steps.P.ProcesingJobArn]: a Processing step has no such property",

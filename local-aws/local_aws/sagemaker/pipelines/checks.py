@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from local_aws.errors import validation_error
 from local_aws.sagemaker.pipelines.argument_shapes import check_arguments, check_property
 from local_aws.sagemaker.pipelines.conditions import malformed
 from local_aws.sagemaker.pipelines.definition import Dependency, PipelineDefinition, Step, unparsable
-from local_aws.sagemaker.pipelines.references import MalformedReference, Reference, references
+from local_aws.sagemaker.pipelines.references import MalformedExpression, Reference, references
 
 EXECUTION_VARIABLES = (
     "PipelineName",
@@ -32,13 +33,14 @@ def check(definition: PipelineDefinition) -> None:
             for condition in step.arguments["Conditions"]:
                 for fault in malformed(condition):
                     raise unparsable(f"Step '{step.name}': {fault}")
-        try:
-            for reference in references(dict(step.arguments)):
-                _check_reference(step, reference, definition)
-        except MalformedReference as error:
-            raise unparsable(f"Step '{step.name}': {error}.") from error
+        for reference in _references(step.arguments, f"Step '{step.name}'"):
+            _check_reference(step, reference, definition)
         check_arguments(step, definition)
         _check_property_files(step)
+    for reference in _references(definition.experiment, "PipelineExperimentConfig"):
+        if reference.root == "Steps":
+            raise unparsable(f"PipelineExperimentConfig cannot refer to a step: [{reference.text}].")
+        _check_value(reference, "PipelineExperimentConfig", definition)
     graph = {name: {item.step for item in dependencies(step)} for name, step in definition.steps.items()}
     try:
         TopologicalSorter(graph).prepare()
@@ -68,19 +70,28 @@ def _check_dependency(step: Step, name: str, definition: PipelineDefinition) -> 
         raise validation_error(f"{step.name} can not depends on {name}: a Fail step ends the execution.")
 
 
+def _references(value: Mapping[str, Any], where: str) -> list[Reference]:
+    try:
+        return list(references(dict(value)))
+    except MalformedExpression as error:
+        raise unparsable(f"{where}: {error}.") from error
+
+
+def _check_value(reference: Reference, where: str, definition: PipelineDefinition) -> None:
+    """Refuse a parameter or an execution variable that there is none of."""
+    if reference.root == "Parameters" and reference.name not in definition.parameters:
+        raise validation_error(
+            f"{where} refers to [{reference.text}], but the pipeline definition has no parameter '{reference.name}'."
+        )
+    if reference.root == "Execution" and reference.name not in EXECUTION_VARIABLES:
+        raise validation_error(
+            f"{where} refers to [{reference.text}]; execution variables are {', '.join(EXECUTION_VARIABLES)}."
+        )
+
+
 def _check_reference(step: Step, reference: Reference, definition: PipelineDefinition) -> None:
-    if reference.root == "Parameters":
-        if reference.name not in definition.parameters:
-            raise validation_error(
-                f"Step '{step.name}' refers to [{reference.text}], "
-                f"but the pipeline definition has no parameter '{reference.name}'."
-            )
-    elif reference.root == "Execution":
-        if reference.name not in EXECUTION_VARIABLES:
-            raise validation_error(
-                f"Step '{step.name}' refers to [{reference.text}]; "
-                f"execution variables are {', '.join(EXECUTION_VARIABLES)}."
-            )
+    if reference.root != "Steps":
+        _check_value(reference, f"Step '{step.name}'", definition)
     else:
         _check_dependency(step, reference.name, definition)
         upstream = definition.steps[reference.name]

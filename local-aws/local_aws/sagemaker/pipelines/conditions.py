@@ -27,7 +27,7 @@ _MEMBERS: dict[str, set[str]] = {
 def malformed(condition: Any) -> Iterator[str]:
     """One sentence for each fault in the form of a condition, nested ones included."""
     kind = condition.get("Type") if isinstance(condition, Mapping) else None
-    if kind not in _MEMBERS:
+    if not isinstance(kind, str) or kind not in _MEMBERS:
         yield f"Unknown condition type {kind!r}: use one of {', '.join(_MEMBERS)}."
         return
     if condition.keys() - {"Type"} != _MEMBERS[kind]:

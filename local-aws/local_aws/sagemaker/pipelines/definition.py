@@ -116,7 +116,10 @@ def read_definition(text: str) -> PipelineDefinition:
         steps[step.name] = step
     if not 1 <= len(steps) <= _MOST_STEPS:
         raise validation_error(f"A pipeline has 1 to {_MOST_STEPS} steps; this definition has {len(steps)}.")
-    return PipelineDefinition(parameters, steps, body.get("PipelineExperimentConfig") or {})
+    experiment = body.get("PipelineExperimentConfig") or {}
+    if not isinstance(experiment, dict):
+        raise unparsable("Expecting start of Json Object for 'PipelineExperimentConfig'.")
+    return PipelineDefinition(parameters, steps, experiment)
 
 
 def _steps(items: list[dict[str, Any]], branch: Branch | None) -> Iterator[Step]:
@@ -155,8 +158,8 @@ def _step(item: dict[str, Any], branch: Branch | None) -> Step:
         arguments=arguments,
         depends_on=tuple(_dependency(entry, name) for entry in _list(item, "DependsOn")),
         branch=branch,
-        display_name=item.get("DisplayName"),
-        description=item.get("Description"),
+        display_name=_text(item, "DisplayName"),
+        description=_text(item, "Description"),
         caching=_caching(item.get("CacheConfig"), name),
         retry_policies=tuple(read_retry_policy(policy, name) for policy in _objects(item, "RetryPolicies")),
         property_files=tuple(_property_file(entry, name) for entry in _objects(item, "PropertyFiles")),
@@ -166,8 +169,10 @@ def _step(item: dict[str, Any], branch: Branch | None) -> Step:
 def _dependency(entry: Any, step: str) -> Dependency:
     if isinstance(entry, str):
         return Dependency(entry)
-    if isinstance(entry, dict) and entry.keys() == {"Step", "Trigger"} and entry["Trigger"] in _TRIGGERS:
-        return Dependency(entry["Step"], entry["Trigger"])
+    if isinstance(entry, dict) and entry.keys() == {"Step", "Trigger"}:
+        name, trigger = entry["Step"], entry["Trigger"]
+        if isinstance(name, str) and trigger in _TRIGGERS:
+            return Dependency(name, trigger)
     raise unparsable(f"Invalid entry {entry!r} in 'DependsOn' of step '{step}'.")
 
 
@@ -191,6 +196,13 @@ def _property_file(entry: dict[str, Any], step: str) -> PropertyFile:
         if not isinstance(entry.get(member), str):
             raise unparsable(f"A property file of step '{step}' needs the string member '{member}'.")
     return PropertyFile(*(entry[member] for member in names))
+
+
+def _text(body: dict[str, Any], member: str) -> str | None:
+    value = body.get(member)
+    if value is not None and not isinstance(value, str):
+        raise unparsable(f"Expecting a text for '{member}', not {value!r}.")
+    return value
 
 
 def _list(body: dict[str, Any], member: str) -> list[Any]:

@@ -12,7 +12,7 @@ from local_aws.sagemaker.pipelines.references import (
     GET,
     JOIN,
     JSON_GET,
-    MalformedReference,
+    MalformedExpression,
     Path,
     is_expression,
     parse_path,
@@ -88,7 +88,7 @@ def _evaluate(expression: Mapping[str, Any], scope: Scope) -> Any:
 def _get(text: Any, scope: Scope) -> Any:
     try:
         reference = parse_reference(text)
-    except MalformedReference as error:
+    except MalformedExpression as error:
         raise ExpressionFailure(f"Unable to resolve [{text}]: {error}.") from error
     source: Mapping[str, Any] = {
         "Parameters": scope.parameters,
@@ -104,7 +104,7 @@ def _json_get(body: Mapping[str, Any], scope: Scope) -> Any:
     if "PropertyFile" in body:
         try:
             reference = parse_reference(body["PropertyFile"].get(GET))
-        except MalformedReference as error:
+        except MalformedExpression as error:
             raise ExpressionFailure(f"{JSON_GET}: {error}.") from error
         uri = scope.property_file(reference.name, str(reference.path[-1]))
     else:
@@ -115,7 +115,7 @@ def _json_get(body: Mapping[str, Any], scope: Scope) -> Any:
         document = json.loads(scope.read_s3(uri))
     except json.JSONDecodeError as error:
         raise ExpressionFailure(f"{JSON_GET}: {uri} is not valid JSON: {error}.") from error
-    except MalformedReference as error:
+    except MalformedExpression as error:
         raise ExpressionFailure(f"{JSON_GET}: {error}.") from error
     value = look_up(document, path, f"{where} in {uri}")
     if isinstance(value, Mapping | list):

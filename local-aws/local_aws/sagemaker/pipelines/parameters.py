@@ -36,9 +36,12 @@ def read_parameter(item: dict[str, Any]) -> Parameter:
     unknown = item.keys() - _MEMBERS
     if unknown:
         raise _unparsable(f"Unknown member '{min(unknown)}' in parameter '{name}'.")
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         raise _unparsable(f"Parameter '{name}' has type {kind!r}: use one of {', '.join(_TYPES)}.")
-    parameter = Parameter(name, kind, _default(item, name, kind), tuple(item.get("EnumValues") or ()))
+    allowed = item.get("EnumValues") or []
+    if not isinstance(allowed, list) or not all(isinstance(value, str) for value in allowed):
+        raise _unparsable(f"'EnumValues' of parameter '{name}' must be a list of texts.")
+    parameter = Parameter(name, kind, _default(item, name, kind), tuple(allowed))
     if parameter.default is not None:
         _check_allowed(parameter, parameter.default)
     return parameter
