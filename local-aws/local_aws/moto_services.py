@@ -23,6 +23,7 @@ os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from local_aws import bucket_policy
 from local_aws.s3_objects import S3Objects
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class MotoServices:
     """A WSGI application over moto's, with a journal in `home`."""
 
     def __init__(self, home: Path) -> None:
+        bucket_policy.install()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._journal = sqlite3.connect(home / "moto.sqlite", check_same_thread=False, isolation_level=None)
         self._journal.execute("PRAGMA journal_mode=WAL")
