@@ -1,5 +1,6 @@
 """What the tests of model_deploy stand on: a tracking server with registered models, and an S3 that keeps objects."""
 
+import logging
 import os
 import signal
 import socket
@@ -19,7 +20,8 @@ from mlflow.models import infer_signature
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
-ROOT = Path(__file__).parents[2]
+# A plugin that the SDK brings makes MLflow warn on every request: that would bury what a failed test says.
+logging.getLogger("mlflow").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ from typing import Any
 import mlflow
 import pytest
 import sklearn
+import yaml
 
 ROOM = Path(__file__).parents[2] / "model-deploy"
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/serving"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Answers /ping like a good endpoint, and every question with the same class.
 WRONG_SERVER = """
+import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Wrong(BaseHTTPRequestHandler):
     def do_GET(self): self.answer(b"")
@@ -28,7 +30,7 @@ class Wrong(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-ThreadingHTTPServer(("127.0.0.1", 8080), Wrong).serve_forever()
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Wrong).serve_forever()
 """
 
 Deploy = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -46,7 +48,8 @@ def build_image(home: Path, context: Path, uri: str) -> str:
 def image_of(home: Path, directory: Path, program: str, digit: str) -> str:
     """An image that claims to fit the model, and runs a program of the test's own."""
     (directory / "Dockerfile").write_text(
-        f'FROM python:{PYTHON}-slim\nCOPY . /opt/program\nENTRYPOINT ["python", "/opt/program/serve.py"]\n'
+        "ARG PYTHON_VERSION\nFROM python:${PYTHON_VERSION}-slim\nCOPY . /opt/program\n"
+        'ENTRYPOINT ["python", "/opt/program/serve.py"]\n'
     )
     (directory / "serve.py").write_text(program)
     return build_image(home, directory, f"{REPOSITORY}:py{PYTHON}-sklearn{sklearn.__version__}-{digit * 12}")
@@ -66,8 +69,20 @@ def artifacts(cloud: Any) -> str:
     return str(cloud.new_bucket())
 
 
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stage files, but for the minutes in which alarms are watched."""
+    directory = tmp_path_factory.mktemp("stages")
+    for path in (ROOM / "stages").iterdir():
+        stage = yaml.safe_load(path.read_text())
+        stage["update"] |= {"wait_seconds": 0, "keep_old_seconds": 0}
+        stage["smoke_test"]["latency_milliseconds"] = 30_000
+        (directory / path.name).write_text(yaml.safe_dump(stage))
+    return directory
+
+
 @pytest.fixture
-def deploy(cloud: Any, tracking_server: Any, serving_image: str, artifacts: str) -> Deploy:
+def deploy(cloud: Any, tracking_server: Any, serving_image: str, artifacts: str, stages: Path) -> Deploy:
     """Run `python -m model_deploy` as buildspec.yml does."""
 
     def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -81,7 +96,7 @@ def deploy(cloud: Any, tracking_server: Any, serving_image: str, artifacts: str)
             "COLUMNS": "200",
         }
         return subprocess.run(
-            [sys.executable, "-m", "model_deploy", *arguments],
+            [sys.executable, "-m", "model_deploy", "--stages", stages, *arguments],
             env={**cloud.environment, **settings, **environment},
             capture_output=True, text=True, check=False, timeout=240,
         )  # fmt: skip
@@ -99,7 +114,9 @@ def registered(iris: str, tracking_server: Any) -> Callable[[str], Any]:
         client.create_registered_model(name)
         for number in ("1", "2"):
             made = client.get_model_version(iris, number)
-            client.create_model_version(name, str(made.source), made.run_id, tags={"tier": "gold"})
+            client.create_model_version(
+                name, str(made.source), made.run_id, model_id=str(made.source).rpartition("/")[2], tags={"tier": "gold"}
+            )
         return client
 
     return register
@@ -150,8 +167,8 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
     assert "Plan for walk-staging: update; it serves walk version 1" in approved.stdout
     for endpoint in ("walk-staging", "walk-prod"):
         assert predictions(cloud, endpoint) == ["setosa", "versicolor", "virginica"]
-    assert registry.get_model_version_by_alias(name, "staging").version == 2
-    assert registry.get_model_version_by_alias(name, "prod").version == 2
+    assert registry.get_model_version_by_alias(name, "staging").version == "2"
+    assert registry.get_model_version_by_alias(name, "prod").version == "2"
     config = cloud.client("sagemaker").describe_endpoint(EndpointName="walk-staging")["EndpointConfigName"]
     models = cloud.client("sagemaker").list_models(NameContains="walk")["Models"]
     assert len(models) == 2, "the model of version 1 is gone, each stage has one"
@@ -165,7 +182,7 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
     back = deploy("--approve", MODEL_VERSION="1", **version)
     assert back.returncode == 0, back.stderr
     assert predictions(cloud, "walk-prod") == ["setosa", "versicolor", "versicolor"]
-    assert registry.get_model_version_by_alias(name, "prod").version == 1
+    assert registry.get_model_version_by_alias(name, "prod").version == "1"
 
     rows = tmp_path / "rows.csv"
     rows.write_text(
@@ -218,7 +235,7 @@ def test_an_update_that_fails_leaves_the_version_before_in_service(
     assert "steady-staging serves steady version 1 again" in failed.stderr
     assert predictions(cloud, "steady-staging") == ["setosa", "versicolor", "versicolor"]
     assert endpoint_is(cloud, "steady-prod") == "missing"
-    assert registry.get_model_version_by_alias("steady", "staging").version == 1
+    assert registry.get_model_version_by_alias("steady", "staging").version == "1"
 
 
 def test_a_skew_is_refused_before_anything_is_deployed(
