@@ -39,11 +39,14 @@ def enforce(table: Table, signature: Signature) -> np.ndarray | dict[str | int, 
 def _matrix(rows: Sequence[Sequence[Any]], dtype: str) -> np.ndarray | None:
     """The rows as one array, or None when a number does not fit and its cell has to be found."""
     try:
-        with np.errstate(over="ignore"):
-            matrix = np.array(rows, dtype=dtype)
+        matrix = np.array(rows, dtype="float64" if dtype == "float32" else dtype)
     except OverflowError:
         return None
-    return matrix if dtype != "float32" or np.isfinite(matrix).all() else None
+    if dtype != "float32":
+        return matrix
+    with np.errstate(over="ignore"):
+        matrix = matrix.astype(dtype)
+    return matrix if np.isfinite(matrix).all() else None
 
 
 def _in_signature_order(table: Table, signature: Signature) -> Sequence[Sequence[Any]]:

@@ -5,6 +5,7 @@ Read from the JSON that MLflow keeps in MLmodel: https://mlflow.org/docs/latest/
 import json
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from refusals import StartRefused, shown
@@ -36,18 +37,18 @@ class Signature:
 
     columns: tuple[Column, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...] | None:
         """The columns' names, or None when the model was logged with unnamed columns."""
         names = tuple(column.name for column in self.columns if column.name is not None)
         return names or None
 
-    @property
+    @cached_property
     def is_numeric(self) -> bool:
         """Whether every column is one of numbers, so that the rows can be a matrix."""
         return all(column.type in NUMBERS for column in self.columns)
 
-    @property
+    @cached_property
     def only_dtype(self) -> str | None:
         """The array type of all columns when they are of one type of number and none may be missing, otherwise None."""
         types = {column.type for column in self.columns}
