@@ -17,6 +17,7 @@ from local_aws.errors import AwsError
 from local_aws.sagemaker import tags, training
 from local_aws.sagemaker.metrics import MetricReader
 from local_aws.sagemaker.tuning import completion, early_stopping, trials, warm_start
+from local_aws.sagemaker.tuning.ending import ATTEMPTS, Ending, judge
 from local_aws.sagemaker.tuning.plan import Plan, TrainingDefinition
 from local_aws.sagemaker.tuning.search import Search, Space
 from local_aws.sagemaker.tuning.trials import Result, Trial
@@ -25,8 +26,6 @@ from local_aws.store import Missing, now
 KIND = "tuning_job"
 OPEN = ("InProgress", "Stopping")
 
-# After so many training jobs without one success AWS gives the tuning job up.
-_ATTEMPTS = 5
 _WATCH_SECONDS = 0.2
 _IDLE_SECONDS = 1.0
 
@@ -39,14 +38,6 @@ class _Running:
     definition: int
     number: int
     metrics: MetricReader
-
-
-@dataclass(frozen=True)
-class _End:
-    """How a tuning job ended; `reason` for the status Failed."""
-
-    status: str
-    reason: str | None = None
 
 
 class TuningJob:
@@ -75,69 +66,53 @@ class TuningJob:
             try:
                 end = self._tune()
             except AwsError as error:
-                end = self._wind_down(_End("Failed", error.message))
+                end = self._wind_down(Ending("Failed", error.message))
             except Exception as error:
-                self._finish(_End("Failed", f"InternalServerError: {type(error).__name__}: {error}"))
+                self._finish(Ending("Failed", f"InternalServerError: {type(error).__name__}: {error}"))
                 raise
             if end is not None:
                 self._finish(end)
 
-    def _tune(self) -> _End | None:
+    def _tune(self) -> Ending | None:
         """Launch and learn until there is an end; None where the cloud itself ends."""
         for search in self._searches:
             warm_start.learn(self._cloud, self._warm_start, search)
         while not self._cloud.stopping.is_set():
             found = self._take_in()
             if self._stop_asked():
-                return self._wind_down(_End("Stopped"))
+                return self._wind_down(Ending("Stopped"))
             values = trials.finished_values(found)
             if self._criteria_met(values) or self._out_of_time():
-                self._wind_down(_End("Completed"))
-                return self._judge(self._take_in())
-            hold = not values and self._launched >= _ATTEMPTS and len(found) - len(self._running) >= _ATTEMPTS
+                self._wind_down(Ending("Completed"))
+                return judge(self._take_in())
+            hold = not values and self._launched >= ATTEMPTS and len(found) - len(self._running) >= ATTEMPTS
             if not hold:
                 self._launch()
             if not self._running:
-                return self._judge(self._take_in())
+                return judge(self._take_in())
             self._stop_the_hopeless()
             self._wait()
         return None
-
-    def _judge(self, found: list[Result]) -> _End:
-        """Completed where any training job gave its objective; otherwise the reason, in the words of AWS."""
-        if any(result.value is not None for result in found):
-            return _End("Completed")
-        if any(result.status == "Completed" for result in found):
-            return _End(
-                "Failed",
-                f"No objective metrics found after running {len(found)} training jobs. Please ensure that the custom "
-                "algorithm is emitting the objective metric as defined by the regular expression provided.",
-            )
-        if all(result.status == "Stopped" for result in found):
-            return _End("Failed", "No training job gave its objective metric before the tuning job had to end.")
-        said = (
-            "All training jobs failed."
-            if len(found) < _ATTEMPTS
-            else (f"No training job succeeded after {len(found)} attempts.")
-        )
-        return _End("Failed", f"{said} Please take a look at the training job failures to get more details.")
 
     def _launch(self) -> None:
         limits = self._plan.limits
         while len(self._running) < limits.parallel and self._launched < limits.jobs:
             suggested = self._suggest()
             if suggested is None:
-                return
-            index, number, hyperparameters = suggested
-            definition = self._plan.definitions[index]
-            name = f"{self._name}-{self._launched + 1:03d}-{secrets.token_hex(4)}"
-            metrics = MetricReader(definition.template["AlgorithmSpecification"]["MetricDefinitions"])
-            request = trials.training_request(definition, name, hyperparameters, self._tags)
-            training.create(self._cloud, request, tuning_job_arn=self._arn, metrics=metrics)
-            self._launched += 1
-            trial = Trial.of(definition, name, hyperparameters)
-            self._running[name] = _Running(trial, index, number, metrics)
-            self._describe(lambda row, trial=trial: {**row, "_Trials": [*row["_Trials"], trial.stored()]})
+                break
+            self._launch_one(*suggested)
+        self._note_progress()
+
+    def _launch_one(self, index: int, number: int, hyperparameters: dict[str, str]) -> None:
+        definition = self._plan.definitions[index]
+        name = f"{self._name}-{self._launched + 1:03d}-{secrets.token_hex(4)}"
+        metrics = MetricReader(definition.template["AlgorithmSpecification"]["MetricDefinitions"])
+        request = trials.training_request(definition, name, hyperparameters, self._tags)
+        training.create(self._cloud, request, tuning_job_arn=self._arn, metrics=metrics)
+        self._launched += 1
+        trial = Trial.of(definition, name, hyperparameters)
+        self._running[name] = _Running(trial, index, number, metrics)
+        self._cloud.store.update(KIND, self._name, lambda row: _with_trial(row, trial))
 
     def _suggest(self) -> tuple[int, int, dict[str, str]] | None:
         """The next hyperparameters, from the definitions in turn; None where none can be had (now or ever)."""
@@ -154,7 +129,7 @@ class TuningJob:
 
     def _take_in(self) -> list[Result]:
         """Learn from the training jobs that ended, and write down how far the tuning job has come."""
-        found = trials.results(self._cloud, self._cloud.store.get(KIND, self._name))
+        found = self._note_progress()
         by_name = {result.trial.name: result for result in found}
         for name, running in list(self._running.items()):
             result = by_name.get(name)
@@ -165,22 +140,29 @@ class TuningJob:
             self._searches[running.definition].tell(running.number, value)
             if value is not None:
                 self._histories[running.definition].append(_values(running))
-        self._describe(lambda row: {**row, **self._progress(found)})
         return found
 
-    def _progress(self, found: list[Result]) -> dict[str, Any]:
+    def _note_progress(self) -> list[Result]:
+        found = trials.results(self._cloud, self._cloud.store.get(KIND, self._name))
+        self._cloud.store.update(KIND, self._name, lambda row: self._with_progress(row, found))
+        return found
+
+    def _with_progress(self, row: dict[str, Any], found: list[Result]) -> dict[str, Any] | None:
+        """The description with counters and the best as they are now; None where nothing has changed."""
         values, maximize = trials.finished_values(found), self._plan.definitions[0].objective.maximize
-        details: dict[str, Any] = {
-            "NumberOfTrainingJobsObjectiveNotImproving": completion.not_improving(values, maximize=maximize)
+        details = {
+            **row.get("TuningJobCompletionDetails", {}),
+            "NumberOfTrainingJobsObjectiveNotImproving": completion.not_improving(values, maximize=maximize),
         }
         if completion.converged(values, maximize=maximize):
-            details["ConvergenceDetectedTime"] = now()
-        return {
+            details.setdefault("ConvergenceDetectedTime", now())
+        changed = {
+            **row,
             **trials.progress(found),
             **warm_start.overall_best(self._cloud, self._warm_start, found),
             "TuningJobCompletionDetails": details,
-            "ConsumedResources": {"RuntimeInSeconds": round(time.monotonic() - self._began)},
         }
+        return None if changed == row else {**changed, "LastModifiedTime": now()}
 
     def _criteria_met(self, values: list[float]) -> bool:
         return self._plan.criteria.met(values, maximize=self._plan.definitions[0].objective.maximize)
@@ -209,7 +191,7 @@ class TuningJob:
             with contextlib.suppress(AwsError):
                 self._cloud.call("sagemaker", "StopTrainingJob", {"TrainingJobName": name})
 
-    def _wind_down(self, end: _End) -> _End:
+    def _wind_down(self, end: Ending) -> Ending:
         """Stop what runs and wait for it."""
         for name in list(self._running):
             self._stop(name)
@@ -241,7 +223,7 @@ class TuningJob:
         seconds = self._plan.limits.seconds
         return seconds is not None and time.monotonic() - self._began >= seconds
 
-    def _finish(self, end: _End) -> None:
+    def _finish(self, end: Ending) -> None:
         def ended(row: dict[str, Any]) -> dict[str, Any]:
             stopped = row["HyperParameterTuningJobStatus"] == "Stopping"
             at = now()
@@ -250,13 +232,15 @@ class TuningJob:
                 "HyperParameterTuningJobStatus": "Stopped" if stopped else end.status,
                 "HyperParameterTuningEndTime": at,
                 "LastModifiedTime": at,
+                "ConsumedResources": {"RuntimeInSeconds": round(time.monotonic() - self._began)},
                 **({"FailureReason": end.reason[:1024]} if end.reason and not stopped else {}),
             }
 
         self._cloud.store.update(KIND, self._name, ended)
 
-    def _describe(self, change: Any) -> None:
-        self._cloud.store.update(KIND, self._name, lambda row: {**change(row), "LastModifiedTime": now()})
+
+def _with_trial(row: dict[str, Any], trial: Trial) -> dict[str, Any]:
+    return {**row, "_Trials": [*row["_Trials"], trial.stored()], "LastModifiedTime": now()}
 
 
 def _space(plan: Plan, definition: TrainingDefinition) -> Space:

@@ -68,6 +68,8 @@ def create(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
 @SAGEMAKER.operation("DescribeHyperParameterTuningJob")
 def describe(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     row = _get(cloud, request)
+    if row["HyperParameterTuningJobStatus"] in OPEN:
+        row["ConsumedResources"] = {"RuntimeInSeconds": round((now() - row["CreationTime"]).total_seconds())}
     return {key: value for key, value in row.items() if not key.startswith("_")}
 
 
