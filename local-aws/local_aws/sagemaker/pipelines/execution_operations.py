@@ -15,7 +15,7 @@ from local_aws.operations import SAGEMAKER
 from local_aws.sagemaker import listing
 from local_aws.sagemaker.pipelines import executions
 from local_aws.sagemaker.pipelines.definition import read_definition
-from local_aws.sagemaker.pipelines.executor import execute, execution_variables, request_stop
+from local_aws.sagemaker.pipelines.executor import execute, request_stop
 from local_aws.sagemaker.pipelines.expressions import Scope, evaluate
 from local_aws.sagemaker.pipelines.job_names import execution_id
 from local_aws.sagemaker.pipelines.operations import find, latest_version, refuse, version_of, within_times
@@ -81,7 +81,7 @@ def start_pipeline_execution(cloud: Cloud, request: dict[str, Any]) -> dict[str,
         if "PipelineExecutionDescription" in request:
             body["PipelineExecutionDescription"] = request["PipelineExecutionDescription"]
         if definition.experiment:
-            scope = Scope(parameters, execution_variables(body), {}, lambda *_: "", lambda _: "")
+            scope = Scope(parameters, executions.variables(body), {}, lambda *_: "", lambda _: "")
             names = evaluate(definition.experiment, scope)
             body["PipelineExperimentConfig"] = {member: as_text(name).lower() for member, name in names.items()}
         cloud.store.create(executions.KIND, execution_arn, body)

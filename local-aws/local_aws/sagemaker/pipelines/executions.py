@@ -112,3 +112,16 @@ def earlier_result(
         return None
     _, arn, record = max(found, key=lambda item: item[0])
     return arn, record
+
+
+def variables(execution: Body) -> dict[str, str]:
+    """What `Execution.X` stands for: https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-variables.html"""
+    arn = execution["PipelineExecutionArn"]
+    return {
+        "PipelineName": execution["_pipeline"],
+        "PipelineArn": execution["PipelineArn"],
+        "PipelineExecutionId": arn.rpartition("/")[2],
+        "PipelineExecutionArn": arn,
+        "StartDateTime": execution["CreationTime"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "CurrentDateTime": now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }

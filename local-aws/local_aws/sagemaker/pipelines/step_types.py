@@ -12,20 +12,24 @@ from dataclasses import dataclass
 class StepType:
     """What distinguishes one type of step from another.
 
-    `create` and `describe` are operations of SageMaker (empty where a step calls nothing), `outputs` those whose
-    responses together are the properties of the step. `named_by` is the member of the request that holds the generated
-    name. `members` are the members a step may have in a definition besides those that all steps have. `cache_key`
-    names the arguments that must be the same for an earlier result to be used, nested ones with dots; none means that
-    the type has no caching: https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-default-keys.html
+    `create` is an operation of SageMaker (empty where a step calls nothing), `outputs` are those whose responses
+    together are the properties of the step, the first of them its Describe. `named_by` is the member of the request
+    that holds the generated name. `members` are those a step may have in a definition besides what all steps have.
+    `cache_key` names the arguments that must be the same for an earlier result to be used, nested ones with dots; none
+    means that the type has no caching: https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-default-keys.html
     """
 
     name: str
     create: str = ""
-    describe: str = ""
     outputs: tuple[str, ...] = ()
     named_by: str = ""
     members: frozenset[str] = frozenset()
     cache_key: tuple[str, ...] = ()
+
+    @property
+    def describe(self) -> str:
+        """The operation that describes what the step has made."""
+        return self.outputs[0]
 
 
 _JOB = frozenset({"RetryPolicies", "CacheConfig"})
@@ -36,7 +40,6 @@ STEP_TYPES: dict[str, StepType] = {
         StepType(
             "Processing",
             create="CreateProcessingJob",
-            describe="DescribeProcessingJob",
             outputs=("DescribeProcessingJob",),
             named_by="ProcessingJobName",
             members=_JOB | {"PropertyFiles"},
@@ -45,7 +48,6 @@ STEP_TYPES: dict[str, StepType] = {
         StepType(
             "Training",
             create="CreateTrainingJob",
-            describe="DescribeTrainingJob",
             outputs=("DescribeTrainingJob",),
             named_by="TrainingJobName",
             members=_JOB,
@@ -62,7 +64,6 @@ STEP_TYPES: dict[str, StepType] = {
         StepType(
             "Tuning",
             create="CreateHyperParameterTuningJob",
-            describe="DescribeHyperParameterTuningJob",
             outputs=("DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),
             named_by="HyperParameterTuningJobName",
             members=_JOB,
@@ -79,7 +80,6 @@ STEP_TYPES: dict[str, StepType] = {
         StepType(
             "Transform",
             create="CreateTransformJob",
-            describe="DescribeTransformJob",
             outputs=("DescribeTransformJob",),
             named_by="TransformJobName",
             members=_JOB,
@@ -88,7 +88,6 @@ STEP_TYPES: dict[str, StepType] = {
         StepType(
             "Model",
             create="CreateModel",
-            describe="DescribeModel",
             outputs=("DescribeModel",),
             named_by="ModelName",
             members=frozenset({"RetryPolicies"}),
@@ -96,7 +95,6 @@ STEP_TYPES: dict[str, StepType] = {
         StepType(
             "RegisterModel",
             create="CreateModelPackage",
-            describe="DescribeModelPackage",
             outputs=("DescribeModelPackage",),
             members=frozenset({"RetryPolicies"}),
         ),
