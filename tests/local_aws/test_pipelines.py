@@ -132,7 +132,7 @@ def _poll(look: Any, good: Any, seconds: float = 60) -> Any:
         time.sleep(0.1)
 
 
-PARAMETERS = [
+PARAMETERS: list[Json] = [
     {"Name": "Count", "Type": "Integer", "DefaultValue": 3},
     {"Name": "Rate", "Type": "Float", "DefaultValue": 0.5},
     {"Name": "Loud", "Type": "Boolean", "DefaultValue": False},

@@ -30,7 +30,7 @@ from local_aws.sagemaker.pipelines.schedule import plan, ran_on_failure
 from local_aws.sagemaker.pipelines.step_types import STEP_TYPES
 from local_aws.store import Store
 
-PROPERTIES = {
+PROPERTIES: dict[str, dict[str, Any]] = {
     "Prepare": {
         "ProcessingOutputConfig": {
             "Outputs": [
