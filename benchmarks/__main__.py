@@ -14,7 +14,7 @@ from rich.console import Console
 from benchmarks import results
 
 # Each has a function `measure` that returns its comparisons.
-BENCHMARKS = ("endpoint",)
+BENCHMARKS = ("endpoint", "tuning", "start", "walk")
 RESULTS = Path(".local/bench/results.json")
 
 
@@ -32,7 +32,7 @@ def main(names: tuple[str, ...]) -> None:
     for name in names or BENCHMARKS:
         console.print(f"[bold]{name}[/]")
         comparisons += importlib.import_module(f"benchmarks.{name}").measure(console)
-    results.write(comparisons, RESULTS)
+        results.write(comparisons, RESULTS)  # now, so that a later one that fails loses nothing
     console.print(results.as_table(comparisons))
     console.print(f"Written to {RESULTS}")
     sys.exit(int(any(comparison.reached is False for comparison in comparisons)))
