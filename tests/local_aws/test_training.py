@@ -236,6 +236,14 @@ pathlib.Path("/opt/ml/model", host).write_text(",".join(names))
     assert sorted(",".join(held.values()).split(",")) == ["0.csv", "1.csv", "2.csv", "3.csv"]
 
 
+def test_modules_beside_the_script_are_imported_by_every_job_of_a_kind(scripts: Any) -> None:
+    for number in range(3):
+        uri = scripts.sources(train_py="import beside; print(beside.ANSWER)", beside_py=f"ANSWER = {number}")
+        described = scripts.train("", {"sagemaker_submit_directory": uri})
+        assert described["TrainingJobStatus"] == "Completed", described.get("FailureReason")
+        assert scripts.log(GROUP, described["TrainingJobName"]) == str(number)
+
+
 def test_requirements_that_are_there_install_nothing(scripts: Any) -> None:
     uri = scripts.sources(
         train_py="import sys; print(sys.prefix)", requirements_txt="scikit-learn==1.9.0\n# a comment\n"

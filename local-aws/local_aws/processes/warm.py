@@ -97,6 +97,8 @@ def _fork(spec: dict[str, Any], learned: Path) -> int:
 
 def _run(spec: dict[str, Any]) -> int:
     """Run the script as `python script arguments` would, up to and including what happens at exit; its exit code."""
+    # What the warm process found at these paths, outside of the room, is not what is there.
+    sys.path_importer_cache.clear()
     os.environ.clear()
     os.environ.update(spec["env"])
     random.seed()
