@@ -6,6 +6,7 @@ with more than one of them. Here it is loaded once and served by one worker on u
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import signal
@@ -73,7 +74,9 @@ def _serve(home: Home, listener: socket.socket, ready: Callable[[], None]) -> No
     os.environ.update(_ENVIRONMENT)
     os.environ["_MLFLOW_SGI_NAME"] = "uvicorn"
     os.environ["_MLFLOW_SERVER_BOOT_ID"] = secrets.token_hex(16)
-    # MLflow reads its environment while it is loaded, and loading it is most of the time to the first answer.
+    # MLflow reads its environment while it is loaded, and loading it is most of the time to the first answer: a
+    # quarter of that is spent looking for garbage among modules that stay.
+    gc.disable()
     import uvicorn
     from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
@@ -88,6 +91,8 @@ def _serve(home: Home, listener: socket.socket, ready: Callable[[], None]) -> No
     from mlflow.server.fastapi_app import app
     from mlflow.server.handlers import initialize_backend_stores
 
+    gc.freeze()
+    gc.enable()
     try:
         initialize_backend_stores(home.database_uri, home.database_uri, "mlflow-artifacts:/")
     except (MlflowException, SQLAlchemyError, CommandError) as error:
