@@ -17,7 +17,7 @@ def offline_sdk(region: str) -> Iterator[None]:
     with (
         _variables(
             SAGEMAKER_USER_CONFIG_OVERRIDE=CONFIGURATION,
-            SAGEMAKER_ADMIN_CONFIG_OVERRIDE=CONFIGURATION,
+            SAGEMAKER_ADMIN_CONFIG_OVERRIDE=os.devnull,
             # It would ask IAM whether the role may do what its own defaults need.
             SAGEMAKER_VALIDATE_ROLE="false",
             # It makes clients that it never uses, and each would look for credentials.

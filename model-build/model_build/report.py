@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -17,9 +18,11 @@ METRICS = ("accuracy", "f1", "cv_accuracy", "test_accuracy")
 def print_results(console: Console, execution: Execution, results: Results, model_name: str) -> None:
     """Print the table and the addresses; the best registered trial is marked."""
     names = sorted({name for result in results.trials for name in result.trial.hyperparameters})
-    table = Table(title=f"Trials of {model_name}", title_justify="left")
+    table = Table(title=f"Trials of {model_name}", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("trial", *names, *METRICS, "tier", "version"):
-        table.add_column(name, justify="left" if name in ("trial", "tier") else "right", no_wrap=True)
+        # Names of two words on two lines: the table fits a terminal of 80 columns.
+        heading = name.replace("-", "\n", 1).replace("_", "\n")
+        table.add_column(heading, justify="left" if name in ("trial", "tier") else "right", no_wrap=True)
     for number, result in enumerate(results.trials, start=1):
         best = " *" if result is results.best else ""
         table.add_row(
@@ -30,6 +33,9 @@ def print_results(console: Console, execution: Execution, results: Results, mode
             result.version or "-",
         )
     console.print(table)
+    for number, result in enumerate(results.trials, start=1):
+        if result.trial.failure_reason:
+            console.print(f"Trial {number} failed: {escape(result.trial.failure_reason)}", soft_wrap=True)
     for cached in (step for step in execution.steps if step.cached):
         console.print(f"{cached.name} was not run again: unchanged, reused from {cached.cached_from}", soft_wrap=True)
     if results.versions:

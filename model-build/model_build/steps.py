@@ -116,7 +116,8 @@ def _tune(
         metric_definitions=[{"Name": name, "Regex": f"metric {name}=([0-9.]+);"} for name in METRICS],
         strategy=settings.search.strategy,
         max_jobs=settings.search.trials,
-        max_parallel_jobs=settings.search.parallel,
+        # SageMaker refuses more at the same time than there are.
+        max_parallel_jobs=min(settings.search.parallel, settings.search.trials),
         random_seed=given["Seed"],
     )
     outputs = prepare.properties.ProcessingOutputConfig.Outputs

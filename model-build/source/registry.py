@@ -1,6 +1,7 @@
 """Model versions: a model that passed the gate is registered once, however often the same training is repeated.
 The registry has no unique tags, so a version is created first and withdrawn if an earlier one makes it superfluous."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -110,5 +111,5 @@ def _brought_up_to_date(client: MlflowClient, candidate: Candidate, settled: Reg
 
 def _link(client: MlflowClient, candidate: Candidate, version: ModelVersion) -> None:
     """MLflow's pages show a logged model's versions from this tag of its own."""
-    link = f'[{{"name": "{candidate.model_name}", "version": {version.version}}}]'
-    client.set_logged_model_tags(candidate.model_id, {"mlflow.modelVersions": link})
+    versions = [{"name": candidate.model_name, "version": str(version.version)}]
+    client.set_logged_model_tags(candidate.model_id, {"mlflow.modelVersions": json.dumps(versions)})

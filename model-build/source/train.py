@@ -71,7 +71,7 @@ def announce(metrics: dict[str, float], verdict: Verdict) -> None:
     """Print the metrics in the form that the tuning job's metric definitions read, and what the gate says."""
     for name, value in metrics.items():
         print(f"metric {name}={value:.6f};", flush=True)
-    print(f"gate: {'passed' if verdict.tier else 'not passed'} ({verdict.reason})", flush=True)
+    print(f"gate: {'passed' if verdict.passed else 'not passed'} ({verdict.reason})", flush=True)
 
 
 def log(

@@ -18,7 +18,6 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 SOURCE = Path(__file__).resolve().parents[2] / "model-build" / "source"
-QUICK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
 
 
 @pytest.fixture
@@ -34,36 +33,13 @@ def only_run(uri: str, experiment: str) -> Any:
     return runs[0]
 
 
-def test_a_server_that_is_down_is_reported_as_that(train: Any) -> None:
+def test_a_server_that_is_down_ends_the_job_with_that_reason(train: Any) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        began = time.monotonic()
-        job = train(tracking_uri=uri)
+        job = train({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}, tracking_uri=uri)
     assert job.code == 1
-    assert f"The MLflow server at {uri} cannot be reached" in job.failure
-    assert "Traceback" not in job.output
-    assert time.monotonic() - began < 90
-
-
-def test_a_server_that_never_answers_is_given_up(train: Any) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        job = train(QUICK, tracking_uri=f"http://127.0.0.1:{silent.getsockname()[1]}")
-    assert job.code == 1
-    assert "cannot be reached" in job.failure
-
-
-@pytest.mark.parametrize(
-    ("status", "says"), [(401, "answered 401: it refuses this job's credentials"), (503, "keeps answering with server")]
-)
-def test_a_server_that_refuses_is_reported_as_that(
-    train: Any, answering: Callable[[int], str], status: int, says: str
-) -> None:
-    job = train(QUICK, tracking_uri=answering(status))
-    assert job.code == 1
-    assert says in job.failure
+    assert job.failure.startswith(f"The MLflow server at {uri} cannot be reached")
     assert "Traceback" not in job.output
 
 

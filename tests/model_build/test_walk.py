@@ -97,7 +97,7 @@ def test_bad_data_end_with_the_reason_and_the_last_lines_of_the_log(loop: Loop) 
 
 
 def test_a_gate_that_cannot_be_read_ends_with_the_trials_own_reason(loop: Loop, built: Build) -> None:
-    build = loop.build("--gate", "recall > 0.9")
+    build = loop.build("--gate", "recall > 0.9", "--trials", "1")
     assert build.code == 1
     assert "The gate may use accuracy, f1, cv_accuracy, not recall" in build.output
     assert "Tune failed: " in build.output
@@ -143,7 +143,7 @@ def test_the_same_training_run_again_adds_no_version(loop: Loop, built: Build) -
 
 def test_a_gate_no_model_passes_registers_nothing_and_says_why(loop: Loop, built: Build) -> None:
     before = loop.versions()
-    build = loop.build("--gate", "accuracy > 0.999")
+    build = loop.build("--gate", "accuracy > 0.999", "--trials", "1")
     assert build.code == 0
     assert "No model passed the gate: nothing is registered. not standard: missed accuracy > 0.999" in build.output
     assert loop.versions() == before
