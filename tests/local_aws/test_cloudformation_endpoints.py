@@ -153,7 +153,7 @@ ENTRYPOINT ["python", "/opt/program/server.py"]
 SLOW_SERVER = """
 import os, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
-time.sleep(6)
+time.sleep(4)
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -164,7 +164,7 @@ HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).se
 
 
 def slow_image(serving: Any, folder: Path) -> str:
-    """An image whose container takes six seconds to start."""
+    """An image whose container takes four seconds to start."""
     folder.mkdir()
     (folder / "server.py").write_text(SLOW_SERVER)
     (folder / "Dockerfile").write_text(SLOW.format(version=f"{sys.version_info.major}.{sys.version_info.minor}"))
@@ -187,6 +187,32 @@ def test_an_update_that_is_cancelled_returns_to_what_was_served(
     assert stacks.settled(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert serving.invoke(given["EndpointName"])["name"] == "first"
     assert (name, "UPDATE_ROLLBACK_IN_PROGRESS", "Stack update cancelled.") in stacks.told(name)
+
+
+def test_a_stack_that_is_deleted_while_it_is_made_is_unmade(
+    stacks: Any, serving: Any, given: dict[str, str], tmp_path: Path
+) -> None:
+    name = stacks.name()
+    request = stacks.request(TEMPLATE, {**given, "Image": slow_image(serving, tmp_path / "slow")}, {})
+    stack_id = stacks.cloudformation.create_stack(StackName=name, **request)["StackId"]
+    assert stacks.status(name) == "CREATE_IN_PROGRESS"
+    assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
+    assert stacks.reason(stack_id, "Endpoint", "CREATE_FAILED") == "Resource creation cancelled"
+    assert models(serving, name) == configs(serving, name) == []
+    with pytest.raises(ClientError, match="Could not find"):
+        serving.sagemaker.describe_endpoint(EndpointName=given["EndpointName"])
+
+
+def test_tags_of_the_stack_are_on_models_and_endpoints_and_change_in_place(
+    stacks: Any, serving: Any, given: dict[str, str]
+) -> None:
+    name = stacks.create(TEMPLATE, given, Tags=[{"Key": "team", "Value": "ml"}, {"Key": "old", "Value": "1"}])
+    made = stacks.resources(name)
+    changed = [{"Key": "team", "Value": "research"}]
+    assert stacks.update(name, TEMPLATE, given, Tags=changed)["StackStatus"] == "UPDATE_COMPLETE"
+    assert stacks.resources(name) == made
+    for arn in made.values():
+        assert serving.sagemaker.list_tags(ResourceArn=arn)["Tags"] == changed
 
 
 def test_a_stack_that_a_killed_server_left_unfinished_is_failed_with_the_reason(

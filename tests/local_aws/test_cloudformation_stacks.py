@@ -1,8 +1,7 @@
-"""Stacks made, changed, taken back and unmade, through the states and with the events that AWS gives."""
+"""Stacks made and unmade, through the states and with the events that AWS gives."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +30,6 @@ BROKEN = """
     Properties: {BucketName: Not_A_Name}
 Outputs:
 """
-NAMED = "LogGroupName: {}, RetentionInDays: !Ref Days"
 
 
 def groups(cloud: Any, prefix: str) -> list[str]:
@@ -146,84 +144,6 @@ def _taken(stacks: Any, name: str) -> str:
     return str(caught.value)
 
 
-def test_an_update_of_nothing_is_refused(stacks: Any) -> None:
-    name = stacks.create(STACK)
-    assert refused(lambda: stacks.update(name, STACK)) == "No updates are to be performed."
-    commented = STACK + "# a remark\n"
-    assert refused(lambda: stacks.update(name, commented)) == "No updates are to be performed."
-    assert refused(lambda: stacks.update("nowhere-at-all", STACK)) == "Stack with id nowhere-at-all does not exist"
-
-
-def test_a_parameter_inside_sub_changes_the_resource(stacks: Any, cloud: Any) -> None:
-    name = stacks.create(STACK)
-    note = stacks.resources(name)["Note"]
-    assert stacks.update(name, STACK, {"Text": "two"})["StackStatus"] == "UPDATE_COMPLETE"
-    assert cloud.client("ssm").get_parameter(Name=note)["Parameter"]["Value"].startswith("two in ")
-    assert stacks.resources(name)["Note"] == note
-
-
-def test_a_replacement_reaches_what_refers_to_it_and_the_replaced_goes_last(stacks: Any, cloud: Any) -> None:
-    name = stacks.create(STACK)
-    old = stacks.resources(name)["Group"]
-    named = STACK.replace("RetentionInDays: !Ref Days", NAMED.format(f"{name}/named"))
-    assert stacks.update(name, named)["StackStatus"] == "UPDATE_COMPLETE"
-    assert stacks.outputs(name) == {"Note": f"one in {name}/named"}
-    assert groups(cloud, name) == [f"{name}/named"]
-    told = [event[:2] for event in stacks.told(name)]
-    cleaned = told.index((name, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"))
-    assert told.index(("Note", "UPDATE_COMPLETE")) < cleaned < told.index(("Group", "DELETE_IN_PROGRESS"))
-    assert told[-1] == (name, "UPDATE_COMPLETE")
-    assert old not in groups(cloud, name)
-
-
-def test_an_update_that_fails_returns_to_the_last_good_state(stacks: Any, cloud: Any) -> None:
-    name = stacks.create(STACK)
-    before, text = stacks.resources(name), stacks.cloudformation.get_template(StackName=name)["TemplateBody"]
-    broken = STACK.replace("RetentionInDays: !Ref Days", NAMED.format(f"{name}/named")).replace("Outputs:", BROKEN)
-    assert stacks.update(name, broken, {"Text": "two"})["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert stacks.resources(name) == before
-    assert groups(cloud, name) == [before["Group"]]
-    said = cloud.client("ssm").get_parameter(Name=before["Note"])["Parameter"]["Value"]
-    assert said == f"one in {before['Group']}"
-    shown = {row["ParameterKey"]: row["ParameterValue"] for row in stacks.describe(name)["Parameters"]}
-    assert shown == {"Days": "7", "Text": "one"}
-    assert stacks.cloudformation.get_template(StackName=name)["TemplateBody"] == text
-    assert "failed to create: [Last]" in stacks.reason(name, name, "UPDATE_ROLLBACK_IN_PROGRESS")
-    assert stacks.update(name, STACK, {"Text": "three"})["StackStatus"] == "UPDATE_COMPLETE"
-
-
-def test_an_update_that_may_not_roll_back_stays_failed_and_can_be_rolled_back_or_mended(
-    stacks: Any, cloud: Any
-) -> None:
-    name = stacks.create(STACK)
-    before = stacks.resources(name)
-    broken = STACK.replace("RetentionInDays: !Ref Days", NAMED.format(f"{name}/named")).replace("Outputs:", BROKEN)
-    assert stacks.update(name, broken, DisableRollback=True)["StackStatus"] == "UPDATE_FAILED"
-    assert len(groups(cloud, name)) == 2
-    stacks.cloudformation.rollback_stack(StackName=name)
-    assert stacks.settled(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert stacks.resources(name) == before
-
-    assert stacks.update(name, broken, DisableRollback=True)["StackStatus"] == "UPDATE_FAILED"
-    mended = broken.replace("Not_A_Name", name)
-    assert stacks.update(name, mended)["StackStatus"] == "UPDATE_COMPLETE"
-    assert groups(cloud, name) == [f"{name}/named"]
-
-
-def test_a_named_resource_that_would_have_to_be_replaced_is_not(stacks: Any) -> None:
-    template = """
-Parameters: {Key: {Type: String, Default: AES256}}
-Resources:
-  Repository:
-    Type: AWS::ECR::Repository
-    Properties: {RepositoryName: %s, EncryptionConfiguration: {EncryptionType: !Ref Key}}
-"""
-    template %= stacks.name()
-    name = stacks.create(template)
-    assert stacks.update(name, template, {"Key": "KMS"})["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert "custom-named resource requires replacing" in stacks.reason(name, "Repository", "UPDATE_FAILED")
-
-
 def test_a_name_that_is_taken_fails_the_stack_and_the_other_is_left_alone(stacks: Any, cloud: Any) -> None:
     taken = f"/{stacks.name()}"
     cloud.client("logs").create_log_group(logGroupName=taken)
@@ -248,16 +168,6 @@ Resources:
     left = {found["Name"] for found in cloud.client("s3").list_buckets()["Buckets"]}
     assert {first, second} <= left
     assert gone not in left
-
-
-def test_a_bucket_that_still_holds_objects_stops_the_deletion_until_it_is_retained(stacks: Any, cloud: Any) -> None:
-    name = stacks.create("Resources: {Bucket: {Type: AWS::S3::Bucket}, Group: {Type: AWS::Logs::LogGroup}}")
-    bucket = stacks.resources(name)["Bucket"]
-    cloud.client("s3").put_object(Bucket=bucket, Key="a", Body=b"a")
-    assert stacks.delete(name)["StackStatus"] == "DELETE_FAILED"
-    assert "The bucket you tried to delete is not empty" in stacks.reason(name, "Bucket", "DELETE_FAILED")
-    assert stacks.delete(name, RetainResources=["Bucket"])["StackStatus"] == "DELETE_COMPLETE"
-    assert cloud.client("s3").get_object(Bucket=bucket, Key="a")["Body"].read() == b"a"
 
 
 def test_what_is_recorded_and_not_carried_out_is_said_in_the_events(stacks: Any) -> None:
@@ -294,66 +204,15 @@ def test_exports_are_unique_and_hold_while_they_are_used(stacks: Any) -> None:
     assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
 
 
-def test_identities_and_permissions_are_made_changed_and_unmade(stacks: Any, cloud: Any) -> None:
-    template = """
-Parameters: {Action: {Type: String, Default: "s3:GetObject"}, Extra: {Type: String, Default: "no"}}
-Conditions: {Extra: !Equals [!Ref Extra, "yes"]}
-Resources:
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument:
-        Version: 2012-10-17
-        Statement: {Effect: Allow, Principal: {Service: sagemaker.amazonaws.com}, Action: "sts:AssumeRole"}
-      ManagedPolicyArns: !If [Extra, [!Ref Managed], !Ref "AWS::NoValue"]
-      Policies:
-        - {PolicyName: first, PolicyDocument: &document {Version: 2012-10-17, Statement: [
-            {Effect: Allow, Action: !Ref Action, Resource: "*"}]}}
-  Inline:
-    Type: AWS::IAM::Policy
-    Properties: {PolicyName: second, Roles: [!Ref Role], PolicyDocument: *document}
-  Managed:
-    Type: AWS::IAM::ManagedPolicy
-    Properties: {PolicyDocument: *document}
-"""
-    name = stacks.create(template)
-    assert stacks.status(name) == "CREATE_COMPLETE", stacks.told(name)
-    iam, made = cloud.client("iam"), stacks.resources(name)
-    role = made["Role"]
-    assert sorted(iam.list_role_policies(RoleName=role)["PolicyNames"]) == ["first", "second"]
-    assert (
-        stacks.update(name, template, {"Action": "s3:ListBucket", "Extra": "yes"})["StackStatus"] == "UPDATE_COMPLETE"
-    )
-    for policy in ("first", "second"):
-        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
-        assert document["Statement"][0]["Action"] == "s3:ListBucket"
-    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    assert [policy["PolicyArn"] for policy in attached] == [made["Managed"]]
-    assert iam.get_policy(PolicyArn=made["Managed"])["Policy"]["DefaultVersionId"] == "v2"
-    assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
-    with pytest.raises(iam.exceptions.NoSuchEntityException):
-        iam.get_role(RoleName=role)
+def test_an_option_that_is_recorded_and_not_carried_out_is_said_in_the_events(stacks: Any) -> None:
+    name = stacks.create(STACK, RoleARN="arn:aws:iam::123456789012:role/deployer")
+    said = "option RoleARN is recorded, not carried out, by local-aws"
+    assert (name, "CREATE_IN_PROGRESS", said) in stacks.told(name)
+    assert stacks.describe(name)["RoleARN"].endswith("role/deployer")
 
 
-def test_a_secret_is_generated_and_read_without_entering_the_stack(stacks: Any, cloud: Any) -> None:
-    template = """
-Resources:
-  Secret:
-    Type: AWS::SecretsManager::Secret
-    Properties:
-      GenerateSecretString:
-        SecretStringTemplate: '{"user": "mlflow"}'
-        GenerateStringKey: password
-        PasswordLength: "20"
-  Copy:
-    Type: AWS::SSM::Parameter
-    Properties: {Type: String, Value: !Sub "{{resolve:secretsmanager:${Secret}:SecretString:password}}"}
-"""
+def test_a_required_property_that_comes_to_nothing_is_missed_by_name(stacks: Any) -> None:
+    template = "Resources: {Note: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Ref AWS::NoValue}}}"
     name = stacks.create(template)
-    assert stacks.status(name) == "CREATE_COMPLETE", stacks.told(name)
-    made = stacks.resources(name)
-    secret = json.loads(cloud.client("secretsmanager").get_secret_value(SecretId=made["Secret"])["SecretString"])
-    assert secret["user"] == "mlflow"
-    assert len(secret["password"]) == 20
-    assert cloud.client("ssm").get_parameter(Name=made["Copy"])["Parameter"]["Value"] == secret["password"]
-    assert secret["password"].encode() not in (cloud.home / "state.sqlite").read_bytes().replace(b"\0", b"")
+    assert stacks.status(name) == "ROLLBACK_COMPLETE"
+    assert stacks.reason(name, "Note", "CREATE_FAILED") == "Property Value cannot be empty."

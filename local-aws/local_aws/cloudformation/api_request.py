@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from local_aws.cloudformation.intrinsics import canonical
+from local_aws.cloudformation.canonical import canonical
 from local_aws.contract import service_model
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local_aws.cloudformation import graph, intrinsics
+from local_aws.cloudformation import conditions, graph, intrinsics
+from local_aws.cloudformation.canonical import canonical
 from local_aws.cloudformation.intrinsics import Scope
 from local_aws.cloudformation.references import references
 from local_aws.cloudformation.refusals import refused
@@ -54,7 +55,7 @@ class Blueprint:
         for name, declared in self.template.outputs.items():
             if "Condition" in declared and not scope.conditions[declared["Condition"]]:
                 continue
-            value = intrinsics.canonical(intrinsics.resolve(declared["Value"], scope))
+            value = canonical(intrinsics.resolve(declared["Value"], scope))
             if not isinstance(value, str):
                 raise refused(f"Template format error: Output {name} is malformed: its value must be a string")
             row = {"OutputKey": name, "OutputValue": value}
@@ -111,7 +112,7 @@ def draw(
         raise refused(f"Template error: a condition cannot refer to the resource {logical_id}")
 
     scope = Scope(str(pseudo["AWS::Region"]), {**values, **pseudo}, template.mappings, {}, unknown, unknown, imported)
-    truth = intrinsics.conditions(template.conditions, scope)
+    truth = conditions.evaluate(template.conditions, scope)
     scope = Scope(scope.region, scope.values, scope.mappings, truth, unknown, unknown, imported)
 
     def wanted(name: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from local_aws.cloudformation import planner
 from local_aws.cloudformation.blueprint import Blueprint, Lookup
-from local_aws.cloudformation.intrinsics import canonical
+from local_aws.cloudformation.canonical import canonical
 from local_aws.cloudformation.planner import Action
 from local_aws.cloudformation.provisioner import OperationFailed, Provisioner
 from local_aws.cloudformation.resource import Resource
@@ -95,6 +95,11 @@ class Executor:
             fresh = replace(fresh, properties=blueprint.properties(logical_id, self._lookup()))
         except AwsError as error:
             self._fail(current or fresh, "UPDATE" if current else "CREATE", error.message)
+        # What was there in the template may have come to AWS::NoValue.
+        kind = find_type(declared.type_name)
+        problem = (kind.problem(fresh.properties) or kind.malformed(fresh.properties)) if kind is not None else None
+        if problem:
+            self._fail(current or fresh, "UPDATE" if current else "CREATE", problem)
         change = planner.decide(logical_id, declared.type_name, fresh.properties, current)
         if change.action is Action.ADD:
             if current is not None and current.physical_id is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from local_aws.cloudformation.canonical import canonical
 from local_aws.cloudformation.references import VARIABLE
 from local_aws.cloudformation.refusals import refused
 
@@ -168,15 +169,15 @@ def _equals(argument: Any, scope: Scope) -> bool:
 
 
 def _and(argument: Any, scope: Scope) -> bool:
-    return all(_truth(_resolve(part, scope)) for part in _several(argument, "Fn::And"))
+    return all(truth(_resolve(part, scope)) for part in _several(argument, "Fn::And"))
 
 
 def _or(argument: Any, scope: Scope) -> bool:
-    return any(_truth(_resolve(part, scope)) for part in _several(argument, "Fn::Or"))
+    return any(truth(_resolve(part, scope)) for part in _several(argument, "Fn::Or"))
 
 
 def _not(argument: Any, scope: Scope) -> bool:
-    return not _truth(_resolve(_list(argument, 1, "Fn::Not")[0], scope))
+    return not truth(_resolve(_list(argument, 1, "Fn::Not")[0], scope))
 
 
 def _import_value(argument: Any, scope: Scope) -> str:
@@ -226,57 +227,16 @@ _FUNCTIONS: dict[str, Callable[[Any, Scope], Any]] = {
 }
 
 
-def conditions(declared: Mapping[str, Any], scope: Scope) -> dict[str, bool]:
-    """The truth of every condition of a template; they may refer to one another, but not in a circle."""
-    known: dict[str, bool] = {}
-
-    def truth(name: str, path: tuple[str, ...]) -> bool:
-        if name in path:
-            raise refused(f"Circular dependency between conditions: [{', '.join(path)}]")
-        if name not in declared:
-            raise refused(f"Template format error: Unresolved condition dependency {name} in the Conditions block")
-        if name not in known:
-            known[name] = _truth(_resolve(_with_conditions(declared[name], (*path, name)), scope))
-        return known[name]
-
-    def _with_conditions(value: Any, path: tuple[str, ...]) -> Any:
-        if isinstance(value, list):
-            return [_with_conditions(item, path) for item in value]
-        if isinstance(value, dict):
-            if len(value) == 1 and isinstance(value.get("Condition"), str):
-                return truth(value["Condition"], path)
-            return {key: _with_conditions(item, path) for key, item in value.items()}
-        return value
-
-    return {name: truth(name, ()) for name in declared}
-
-
-def canonical(value: Any) -> Any:
-    """A value as CloudFormation compares it: `1`, `1.0` and `"1"` are the same, and so are `true` and `"true"`."""
-    if isinstance(value, dict):
-        return {key: canonical(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [canonical(item) for item in value]
-    return _scalar(value)
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value) if isinstance(value, int | float) else value
-
-
 def _text(value: Any, function: str) -> str:
     if isinstance(value, bool | int | float):
-        return str(_scalar(value))
+        return str(canonical(value))
     if not isinstance(value, str):
         raise refused(f"Template error: {function} takes strings, and was given {_kind(value)}")
     return value
 
 
-def _truth(value: Any) -> bool:
+def truth(value: Any) -> bool:
+    """A resolved condition as true or false; raises `AwsError` for anything else."""
     if canonical(value) not in ("true", "false"):
         raise refused(f"Template error: a condition is {_kind(value)} and not true or false")
     return canonical(value) == "true"

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from local_aws.cloudformation.blueprint import Blueprint, Lookup
-from local_aws.cloudformation.intrinsics import PENDING, canonical
+from local_aws.cloudformation.canonical import canonical
+from local_aws.cloudformation.intrinsics import PENDING
 from local_aws.cloudformation.resource import Resource
 from local_aws.cloudformation.resource_type import find_type
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,7 +20,7 @@ from local_aws.cloudformation.stack_record import StackRecord
 from local_aws.errors import AwsError
 from local_aws.store import now
 
-FAILURES = (ResourceFailed, AwsError, ClientError, BotoCoreError)
+_LOG = logging.getLogger(__name__)
 _CREATED = "Resource creation Initiated"
 _REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
 
@@ -99,7 +100,9 @@ class Provisioner:
         try:
             if kind is not None and resource.physical_id is not None:
                 kind.delete(self._wanted(started), resource.physical_id)
-        except FAILURES as error:
+        except Stopping:
+            raise
+        except Exception as error:
             self._show(replace(started, status="DELETE_FAILED", reason=_reason(error), changed=now()), present)
             return False
         self._show(replace(started, status="DELETE_COMPLETE", changed=now()), present)
@@ -123,13 +126,16 @@ class Provisioner:
     def _guarded(self, verb: str, failed: Callable[[], Resource], work: Callable[[], Resource]) -> Resource:
         try:
             return work()
-        except FAILURES as error:
-            self._record.set_resource(replace(failed(), status=f"{verb}_FAILED", reason=_reason(error), changed=now()))
-            raise OperationFailed(verb.lower(), [failed().logical_id]) from error
+        except Stopping:
+            raise
         except Interrupted:
             cancelled = f"Resource {'creation' if verb == 'CREATE' else 'update'} cancelled"
             self._record.set_resource(replace(failed(), status=f"{verb}_FAILED", reason=cancelled, changed=now()))
             raise
+        except Exception as error:
+            reason = _reason(error)
+            self._record.set_resource(replace(failed(), status=f"{verb}_FAILED", reason=reason, changed=now()))
+            raise OperationFailed(verb.lower(), [failed().logical_id]) from error
 
     def _wanted(self, resource: Resource) -> Wanted:
         return Wanted(self._cloud, self._record.stack_name, resource.logical_id, resource.properties, self.checkpoint)
@@ -155,4 +161,8 @@ def _reason(error: Exception) -> str:
         return f'Resource handler returned message: "{message}" (Operation: {error.operation_name}, Error Code: {code})'
     if isinstance(error, BotoCoreError):
         return f"Properties validation failed: {error}"
-    return str(error)
+    if isinstance(error, ResourceFailed | AwsError):
+        return str(error)
+    # A fault of our own, or a property of a form its type does not foresee: the stack still ends as it should.
+    _LOG.error("a resource type failed", exc_info=error)
+    return f"Internal failure of local-aws, see its log: {type(error).__name__}: {error}"

@@ -83,6 +83,10 @@ class ResourceType(ABC):
             return f"Property {missing[0]} cannot be empty."
         return None
 
+    def malformed(self, properties: Mapping[str, Any]) -> str | None:
+        """Why these properties, functions carried out, have not the form the type needs, or None."""
+        return None
+
     @abstractmethod
     def create(self, wanted: Wanted) -> str:
         """Make it; answers its physical id, or raises `ResourceFailed` or botocore's ClientError."""

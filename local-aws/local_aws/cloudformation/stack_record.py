@@ -93,6 +93,10 @@ class StackRecord:
         self._cloud.store.update(KIND, self.stack_id, rewrite)
         self._event(self.stack_name, self.stack_id, STACK_TYPE, status, reason)
 
+    def remark(self, reason: str) -> None:
+        """An event of the stack that leaves its state as it is."""
+        self._event(self.stack_name, self.stack_id, STACK_TYPE, self.status, reason)
+
     def set_resource(self, resource: Resource) -> None:
         """Store a resource under its logical id, with the event of its state."""
         self.keep_resource(resource)

@@ -68,26 +68,32 @@ class StackRun:
         try:
             self._executor.apply(blueprint, "create")
             outputs = self._outputs(blueprint)
-        except Interrupted as interrupted:
-            if (self._record.body.get("_interrupt") or {}).get("then") == "delete":
-                self.delete()
-                return
-            self._creation_failed(str(interrupted) + " ", on_failure)
-        except (OperationFailed, AwsError) as failed:
-            self._creation_failed(str(failed), on_failure)
-        else:
-            self._record.settle()
-            self._record.set_status("CREATE_COMPLETE", Outputs=outputs)
+        except (Interrupted, OperationFailed, AwsError) as failed:
+            self._creation_failed(str(failed).strip(), on_failure)
+            return
+        self._record.settle()
+        if self._turn("CREATE_COMPLETE", Outputs=outputs):
+            return
+        self.delete()
 
     def _creation_failed(self, reason: str, on_failure: str) -> None:
-        if on_failure == "DO_NOTHING":
-            self._record.set_status("CREATE_FAILED", reason.strip())
-        elif on_failure == "DELETE":
-            self._record.set_status("DELETE_IN_PROGRESS", f"{reason}Delete requested by user.")
+        status, asked = {
+            "DO_NOTHING": ("CREATE_FAILED", ""),
+            "DELETE": ("DELETE_IN_PROGRESS", " Delete requested by user."),
+            "ROLLBACK": ("ROLLBACK_IN_PROGRESS", " Rollback requested by user."),
+        }[on_failure]
+        if not self._turn(status, reason + asked) or on_failure == "DELETE":
             self.delete()
-        else:
-            self._record.set_status("ROLLBACK_IN_PROGRESS", f"{reason}Rollback requested by user.")
+        elif on_failure == "ROLLBACK":
             self.roll_back_creation()
+
+    def _turn(self, status: str, reason: str | None = None, **changes: Any) -> bool:
+        """Leave CREATE_IN_PROGRESS for another state, unless the stack's deletion was asked for meanwhile."""
+        with self._cloud.store.transaction():
+            if self._record.status != "CREATE_IN_PROGRESS":
+                return False
+            self._record.set_status(status, reason, **changes)
+            return True
 
     def roll_back_creation(self) -> None:
         """Unmake what was made before a creation failed."""

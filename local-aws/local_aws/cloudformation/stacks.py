@@ -26,6 +26,14 @@ _UPDATABLE = {
     "IMPORT_COMPLETE",
 }
 _DELETABLE_IN_PROGRESS = {"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}
+_NOT_CARRIED_OUT = (
+    "NotificationARNs",
+    "ResourceTypes",
+    "RoleARN",
+    "RollbackConfiguration",
+    "StackPolicyBody",
+    "StackPolicyURL",
+)
 _STACK_KEYS = ("RoleARN", "NotificationARNs", "TimeoutInMinutes", "RollbackConfiguration")
 
 
@@ -68,6 +76,7 @@ def enter(
 
 def begin_creation(cloud: Cloud, request: dict[str, Any], stack_id: str, proposal: Proposal) -> None:
     """Start the work of a stack that is CREATE_IN_PROGRESS."""
+    _remark_options(cloud, request, stack_id)
     run = StackRun(cloud, stack_id, request.get("ClientRequestToken"), request.get("TimeoutInMinutes"))
     run.start(run.create, proposal.blueprint, _on_failure(request))
 
@@ -109,6 +118,7 @@ def begin_update(cloud: Cloud, request: dict[str, Any], stack_id: str, proposal:
             **_options(request),
             **proposal.stored(),
         )
+    _remark_options(cloud, request, stack_id)
     run = StackRun(cloud, stack_id, request.get("ClientRequestToken"))
     run.start(run.update, proposal.blueprint, _on_failure(request) == "DO_NOTHING")
 
@@ -135,7 +145,8 @@ def delete_stack(cloud: Cloud, request: dict[str, Any]) -> None:
     with cloud.store.transaction():
         status = record.status
         if status == "CREATE_IN_PROGRESS":
-            record.change({"_interrupt": {"reason": "Stack deletion requested.", "then": "delete"}})
+            # The thread that makes the stack finds this, stops making it and unmakes it.
+            record.change({"_interrupt": {"reason": "Stack deletion requested."}})
         record.set_status("DELETE_IN_PROGRESS", "User Initiated")
     if status != "CREATE_IN_PROGRESS":
         run = StackRun(cloud, stack["StackId"], request.get("ClientRequestToken"))
@@ -155,6 +166,13 @@ def checked_name(name: str) -> str:
             "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         )
     return name
+
+
+def _remark_options(cloud: Cloud, request: dict[str, Any], stack_id: str) -> None:
+    record = StackRecord(cloud, stack_id, request.get("ClientRequestToken"))
+    for name in _NOT_CARRIED_OUT:
+        if request.get(name):
+            record.remark(f"option {name} is recorded, not carried out, by local-aws")
 
 
 def _on_failure(request: dict[str, Any]) -> str:

@@ -32,6 +32,14 @@ class Role(ResourceType):
     name_property = "RoleName"
     attribute_names = frozenset({"Arn", "RoleId"})
 
+    def malformed(self, properties: Mapping[str, Any]) -> str | None:
+        policies = properties.get("Policies") or []
+        if not isinstance(policies, list) or not all(_is_policy(policy) for policy in policies):
+            return "Value of property Policies must be a list of objects with PolicyName and PolicyDocument"
+        if not isinstance(properties.get("ManagedPolicyArns") or [], list):
+            return "Value of property ManagedPolicyArns must be of type List of String"
+        return None
+
     def create(self, wanted: Wanted) -> str:
         request = api_request("iam", "CreateRole", wanted.properties)
         name = wanted.name("RoleName", 64)
@@ -85,6 +93,10 @@ class Role(ResourceType):
     def attributes(self, wanted: Wanted, physical_id: str) -> dict[str, Any]:
         found = wanted.client("iam").get_role(RoleName=physical_id)["Role"]
         return {"Arn": found["Arn"], "RoleId": found["RoleId"]}
+
+
+def _is_policy(policy: Any) -> bool:
+    return isinstance(policy, Mapping) and {"PolicyName", "PolicyDocument"} <= set(policy)
 
 
 def _policy_names(properties: Mapping[str, Any]) -> set[str]:
