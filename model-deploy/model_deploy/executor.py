@@ -14,6 +14,7 @@ from model_deploy.plan import Action, Plan, Stack
 
 _CREATED = "CREATE_COMPLETE"
 _UPDATED = "UPDATE_COMPLETE"
+_SHORTEST, _LONGEST = 0.1, 3.0
 # An update may take the eight hours of its timeout_seconds, and as much again to roll back.
 _PATIENCE = 16 * 3600.0
 # CloudFormation says so in one of two ways when a change set comes out empty.
@@ -120,6 +121,7 @@ class Executor:
                     told.add(event["EventId"])
                     # Only the stack's own event tells a status of this execution from that of the one before.
                     begun = begun or event["LogicalResourceId"] == name
+                    pause.soon()
                     self.report(_read_event(event))
             status = found["StackStatus"] if found else "DELETE_COMPLETE"
             # An update ends with the removal of the old model, after the endpoint serves the new one: until then the
@@ -158,11 +160,18 @@ class Executor:
 
 
 class _Pause:
-    """Waits a little longer each time, up to five seconds; gives up when CloudFormation takes longer than it may."""
+    """Waits a little longer each time, up to three seconds, from the start again when something has happened.
+
+    Gives up when CloudFormation takes longer than it may.
+    """
 
     def __init__(self, sleep: Callable[[float], None], task: str) -> None:
         self._sleep, self._task = sleep, task
-        self._seconds, self._waited = 0.1, 0.0
+        self._seconds, self._waited = _SHORTEST, 0.0
+
+    def soon(self) -> None:
+        """Something has happened: more may follow at once."""
+        self._seconds = _SHORTEST
 
     def __call__(self) -> None:
         if self._waited > _PATIENCE:
@@ -172,7 +181,7 @@ class _Pause:
             )
         self._sleep(self._seconds)
         self._waited += self._seconds
-        self._seconds = min(self._seconds * 1.5, 5.0)
+        self._seconds = min(self._seconds * 1.3, _LONGEST)
 
 
 def _read_event(event: dict[str, Any]) -> Event:

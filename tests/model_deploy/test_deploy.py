@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import mlflow
 import pytest
 import sklearn
 import yaml
+from click.testing import CliRunner, Result
+from model_deploy.__main__ import main
 
 ROOM = Path(__file__).parents[2] / "model-deploy"
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/serving"
@@ -33,7 +36,7 @@ class Wrong(BaseHTTPRequestHandler):
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Wrong).serve_forever()
 """
 
-Deploy = Callable[..., "subprocess.CompletedProcess[str]"]
+Deploy = Callable[..., Result]
 
 
 def build_image(home: Path, context: Path, uri: str) -> str:
@@ -82,24 +85,26 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def deploy(cloud: Any, tracking_server: Any, serving_image: str, artifacts: str, stages: Path) -> Deploy:
-    """Run `python -m model_deploy` as buildspec.yml does."""
+def settings(cloud: Any, tracking_server: Any, serving_image: str, artifacts: str) -> dict[str, str]:
+    """The environment that a build has."""
+    return {
+        **cloud.environment,
+        "MLFLOW_TRACKING_URI": tracking_server.uri,
+        "ARTIFACT_BUCKET": artifacts,
+        "EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
+        "SERVING_IMAGE": serving_image,
+        "SOURCE_COMMIT": "c0ffee",
+        "COLUMNS": "200",
+    }
 
-    def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        settings = {
-            "MODEL_NAME": "iris",
-            "MLFLOW_TRACKING_URI": tracking_server.uri,
-            "ARTIFACT_BUCKET": artifacts,
-            "EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
-            "SERVING_IMAGE": serving_image,
-            "SOURCE_COMMIT": "c0ffee",
-            "COLUMNS": "200",
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "model_deploy", "--stages", stages, *arguments],
-            env={**cloud.environment, **settings, **environment},
-            capture_output=True, text=True, check=False, timeout=240,
-        )  # fmt: skip
+
+@pytest.fixture
+def deploy(settings: dict[str, str], stages: Path, monkeypatch: pytest.MonkeyPatch) -> Deploy:
+    """Run the command line in this process: the seconds of importing MLflow and scikit-learn are paid once."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+    def run(*arguments: str, **environment: str) -> Result:
+        return CliRunner().invoke(main, ["--stages", str(stages), *arguments], env={**settings, **environment})
 
     return run
 
@@ -135,12 +140,15 @@ def predictions(cloud: Any, endpoint: str) -> list[str]:
 
 
 def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
-    cloud: Any, deploy: Deploy, registered: Callable[[str], Any], tmp_path: Path
+    cloud: Any, deploy: Deploy, settings: dict[str, str], registered: Callable[[str], Any], tmp_path: Path
 ) -> None:
     name = "walk"
     registry, version = registered(name), {"MODEL_NAME": name}
 
-    first = deploy(MODEL_VERSION="1", **version)
+    first = subprocess.run(
+        [sys.executable, "-m", "model_deploy"], env={**settings, **version, "MODEL_VERSION": "1"},
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
     assert first.returncode == 0, first.stderr
     assert "Plan for walk-staging: create; it is not there yet" in first.stdout
     assert "Smoke test of walk-staging passed: 3 rows as the model predicts them" in first.stdout
@@ -155,7 +163,7 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
     assert (outputs["EndpointName"], outputs["ServedModel"]) == ("walk-staging", "walk/1")
 
     again = deploy(MODEL_VERSION="staging", **version)
-    assert again.returncode == 0, again.stderr
+    assert again.exit_code == 0, again.stderr
     assert "walk-staging: nothing to change, it serves walk version 1 already" in again.stdout
     assert "there already" in again.stdout
     events = cloud.client("cloudformation").describe_stack_events(StackName="walk-staging")["StackEvents"]
@@ -163,7 +171,7 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
     assert registry.get_model_version(name, "1").tags == tags
 
     approved = deploy("--approve", MODEL_VERSION="2", **version)
-    assert approved.returncode == 0, approved.stderr
+    assert approved.exit_code == 0, approved.stderr
     assert "Plan for walk-staging: update; it serves walk version 1" in approved.stdout
     for endpoint in ("walk-staging", "walk-prod"):
         assert predictions(cloud, endpoint) == ["setosa", "versicolor", "virginica"]
@@ -175,12 +183,12 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
     assert config
 
     planned = deploy("plan", MODEL_VERSION="1", **version)
-    assert planned.returncode == 0, planned.stderr
+    assert planned.exit_code == 0, planned.stderr
     assert "Plan for walk-prod: update; it serves walk version 2" in planned.stdout
     assert predictions(cloud, "walk-prod") == ["setosa", "versicolor", "virginica"]
 
     back = deploy("--approve", MODEL_VERSION="1", **version)
-    assert back.returncode == 0, back.stderr
+    assert back.exit_code == 0, back.stderr
     assert predictions(cloud, "walk-prod") == ["setosa", "versicolor", "versicolor"]
     assert registry.get_model_version_by_alias(name, "prod").version == "1"
 
@@ -189,16 +197,16 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
         "sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)\n5.1,3.5,1.4,0.2\n7.7,2.6,6.9,2.3\n"
     )
     asked = deploy("invoke", "--endpoint", "walk-prod", "--csv", str(rows))
-    assert asked.returncode == 0, asked.stderr
+    assert asked.exit_code == 0, asked.stderr
     assert "5.1, 3.5, 1.4, 0.2 │ setosa" in asked.stdout
     plain = deploy(
         "invoke", "--endpoint", "walk-prod", "--plain", "--row", "5.1,3.5,1.4,0.2", "--row", "5.0,2.0,3.5,1.0"
     )
     assert plain.stdout == "setosa\nversicolor\n"
     refused = deploy("invoke", "--endpoint", "walk-prod", "--row", "5.1,3.5")
-    assert (refused.returncode, "answered 400" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "answered 400" in refused.stderr) == (1, True)
     absent = deploy("invoke", "--endpoint", "nowhere", "--row", "5.1,3.5,1.4,0.2")
-    assert (absent.returncode, "nowhere cannot be invoked" in absent.stderr) == (1, True)
+    assert (absent.exit_code, "nowhere cannot be invoked" in absent.stderr) == (1, True)
 
 
 def test_an_endpoint_that_never_starts_is_told_with_the_end_of_its_log_and_taken_away(
@@ -207,7 +215,7 @@ def test_an_endpoint_that_never_starts_is_told_with_the_end_of_its_log_and_taken
     registered("stillborn")
     broken = image_of(cloud.home, tmp_path, "raise SystemExit('the licence has run out')", "f")
     ran = deploy("--approve", MODEL_NAME="stillborn", MODEL_VERSION="1", SERVING_IMAGE=broken)
-    assert ran.returncode == 1
+    assert ran.exit_code == 1
     assert "stillborn version 1 could not be deployed to stillborn-staging: Endpoint: " in ran.stderr
     assert "log: the licence has run out" in ran.stderr
     assert "What was made of the stack is removed again." in ran.stderr
@@ -219,18 +227,18 @@ def test_an_update_that_fails_leaves_the_version_before_in_service(
     cloud: Any, deploy: Deploy, registered: Callable[[str], Any], tmp_path: Path
 ) -> None:
     registry = registered("steady")
-    assert deploy(MODEL_NAME="steady", MODEL_VERSION="1").returncode == 0
+    assert deploy(MODEL_NAME="steady", MODEL_VERSION="1").exit_code == 0
 
     broken = image_of(cloud.home, tmp_path, "raise SystemExit('the licence has run out')", "f")
     failed = deploy("--approve", MODEL_NAME="steady", MODEL_VERSION="2", SERVING_IMAGE=broken)
-    assert failed.returncode == 1
+    assert failed.exit_code == 1
     assert "log: the licence has run out" in failed.stderr
     assert "rolled back: steady-staging serves steady version 1 as before" in failed.stderr
     assert predictions(cloud, "steady-staging") == ["setosa", "versicolor", "versicolor"]
 
     wrong = image_of(cloud.home, tmp_path, WRONG_SERVER, "e")
     failed = deploy("--approve", MODEL_NAME="steady", MODEL_VERSION="2", SERVING_IMAGE=wrong)
-    assert failed.returncode == 1
+    assert failed.exit_code == 1
     assert "the model predicts 'setosa', the endpoint answered 'rose'" in failed.stderr
     assert "steady-staging serves steady version 1 again" in failed.stderr
     assert predictions(cloud, "steady-staging") == ["setosa", "versicolor", "versicolor"]
@@ -243,7 +251,7 @@ def test_a_skew_is_refused_before_anything_is_deployed(
 ) -> None:
     registered("skewed")
     ran = deploy(MODEL_NAME="skewed", MODEL_VERSION="1", SERVING_IMAGE=f"{REPOSITORY}:py3.9-sklearn1.2.1-0123456789ab")
-    assert ran.returncode == 1
+    assert ran.exit_code == 1
     assert f"requires scikit-learn=={sklearn.__version__}, the image has scikit-learn 1.2.1" in ran.stderr
     assert "the image has Python 3.9" in ran.stderr
     stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
@@ -255,4 +263,4 @@ def test_a_bucket_that_is_not_there_is_named_before_anything_is_deployed(
 ) -> None:
     registered("homeless")
     ran = deploy(MODEL_NAME="homeless", MODEL_VERSION="1", ARTIFACT_BUCKET="no-such-bucket-here")
-    assert (ran.returncode, "no such bucket for this account" in ran.stderr) == (1, True)
+    assert (ran.exit_code, "no such bucket for this account" in ran.stderr) == (1, True)
