@@ -68,7 +68,7 @@ class Cloud:
         """A boto3 client of this very cloud, for the services that moto carries (and for S3 above all)."""
         with self._clients_lock:
             if service not in self._clients:
-                self._clients[service] = boto3.session.Session().client(
+                client = boto3.session.Session().client(
                     service,
                     endpoint_url=self.settings.endpoint_url,
                     region_name=self.settings.region,
@@ -80,4 +80,7 @@ class Cloud:
                         s3={"addressing_style": "path"},
                     ),
                 )
+                # Made on first use and without a lock: two threads would get two classes for the same error.
+                _ = client.exceptions
+                self._clients[service] = client
             return self._clients[service]

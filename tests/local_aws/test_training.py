@@ -56,6 +56,13 @@ def test_what_the_service_model_forbids_is_refused_by_member(
     assert f"at '{complaint}'" in message
 
 
+def test_tags_that_are_refused_leave_no_job_behind(scripts: Any) -> None:
+    twice = [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]
+    request = scripts.training_request("", Tags=twice)
+    refused(lambda: scripts.sagemaker.create_training_job(**request))
+    refused(lambda: scripts.sagemaker.describe_training_job(TrainingJobName=request["TrainingJobName"]))
+
+
 def test_a_job_that_does_not_exist_is_said_so(scripts: Any) -> None:
     assert refused(lambda: scripts.sagemaker.describe_training_job(TrainingJobName="nowhere")).startswith(
         "ValidationException"

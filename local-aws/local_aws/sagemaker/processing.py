@@ -37,6 +37,7 @@ def create_processing_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
     images.resolve(cloud, request["AppSpecification"]["ImageUri"])
     _check_paths(request)
     arn = cloud.arn(f"processing-job/{name}")
+    tags.check(request.get("Tags", []))
     at = now()
     described = {
         "StoppingCondition": {"MaxRuntimeInSeconds": 86400},

@@ -47,6 +47,7 @@ def create(
     name = request["TrainingJobName"]
     check(cloud, request)
     arn = cloud.arn(f"training-job/{name}")
+    tags.check(request.get("Tags", []))
     at = now()
     described = {
         **{key: value for key, value in request.items() if key != "Tags"},
