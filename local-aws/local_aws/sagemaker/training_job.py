@@ -22,6 +22,8 @@ from local_aws.store import now
 KIND = "training_job"
 GROUP = "/aws/sagemaker/TrainingJobs"
 _REASON = 1024
+# A job may print a metric a thousand times a second; its description follows at a reader's pace.
+_METRICS_SECONDS = 1.0
 
 
 class TrainingJob:
@@ -34,6 +36,7 @@ class TrainingJob:
         self._image = images.resolve(cloud, described["AlgorithmSpecification"]["TrainingImage"])
         self.job = Job(cloud, KIND, described["TrainingJobName"], self._image, resources.get("InstanceCount", 1))
         self._metrics = metrics or MetricReader(described["AlgorithmSpecification"].get("MetricDefinitions", []))
+        self._metrics_told = 0.0
         self._limits = Limits(
             described["StoppingCondition"]["MaxRuntimeInSeconds"], resources.get("VolumeSizeInGB", 30) * 1024**3
         )
@@ -46,6 +49,7 @@ class TrainingJob:
             self._phase("Training", "Training image download completed. Training in progress.")
             self._described = self._cloud.store.update(KIND, job.name, {"TrainingStartTime": now()})
             end, code = job.run(GROUP, self._start, self._limits, self._read_metrics)
+            self._tell_metrics()
             self._phase("Uploading", "Uploading generated training model")
             self._keep_outputs(succeeded=code == 0 or end != "exited")
             if end == STOPPED:
@@ -158,8 +162,14 @@ class TrainingJob:
         )
 
     def _read_metrics(self, text: str, at: float) -> None:
-        if self._metrics.line(text, datetime.fromtimestamp(at, UTC)):
-            self.job.update(FinalMetricDataList=self._metrics.final())
+        if self._metrics.line(text, datetime.fromtimestamp(at, UTC)) and at - self._metrics_told >= _METRICS_SECONDS:
+            self._metrics_told = at
+            self._tell_metrics()
+
+    def _tell_metrics(self) -> None:
+        metrics = self._metrics.final()
+        if metrics:
+            self.job.update(FinalMetricDataList=metrics)
 
     def _keep_outputs(self, *, succeeded: bool) -> None:
         described, hosts = self._described, self.job.hosts
