@@ -5,7 +5,6 @@ BIN    := $(VENV)/bin
 ROOMS  := model-build model-deploy mlflow-server local-aws
 export UV_COMPILE_BYTECODE = 1
 export PYTHONDONTWRITEBYTECODE =
-export SAGEMAKER_USER_CONFIG_OVERRIDE = $(CURDIR)/model-build/sdk-config.yaml
 
 .PHONY: demo test lint bench up down status clean install lock
 

@@ -149,7 +149,7 @@ def _plain(value: str) -> Any:
 def compare(tracking_uri: str) -> None:
     """Refuse to compare times of different work: raises RuntimeError where MLflow holds different results."""
     client = mlflow.MlflowClient(tracking_uri)
-    left = {}
+    left: dict[str, dict[str, Any]] = {}
     for name in ("ours", "theirs"):
         experiment = client.get_experiment_by_name(name)
         if experiment is None:

@@ -100,7 +100,7 @@ def _listening(child: subprocess.Popen[str]) -> str:
             threading.Thread(target=lambda: child.stdout and child.stdout.read(), daemon=True).start()
             return address
     watchdog.cancel()
-    raise NotStarted(f"{' '.join(map(str, child.args))} ended with code {child.wait()}: {''.join(said).strip()}")
+    raise NotStarted(f"{child.args!r} ended with code {child.wait()}: {''.join(said).strip()}")
 
 
 def environment_file(account: Account) -> Path:

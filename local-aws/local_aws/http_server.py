@@ -38,7 +38,7 @@ class _Parser(HTTPRequestParser):
 
 
 class _Task(WSGITask):
-    """Gives moto the names that it keeps, and sends S3's own headers in lower case, as clients read metadata by name."""
+    """Gives moto the names that it keeps, and sends S3's own headers in lower case: clients read metadata by name."""
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()

@@ -13,7 +13,6 @@ import pytest
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
@@ -84,7 +83,10 @@ def test_large_objects_pass_in_parts(cloud: Any, bucket: str, tmp_path: Path) ->
 
 
 def test_plain_boto3_needs_nothing_but_the_environment(cloud: Any) -> None:
-    script = "import boto3; boto3.client('sagemaker').list_training_jobs(); print(boto3.client('sts').get_caller_identity()['Account'])"
+    script = (
+        "import boto3; boto3.client('sagemaker').list_training_jobs(); "
+        "print(boto3.client('sts').get_caller_identity()['Account'])"
+    )
     told = subprocess.run(
         [sys.executable, "-c", script], env=cloud.environment, capture_output=True, text=True, check=True
     )
@@ -111,10 +113,9 @@ def test_up_status_and_down_find_each_other(tmp_path: Path) -> None:
     try:
         up = run("up")
         address = up.stdout.split()[1]
-        assert boto3.client(
-            "sagemaker", endpoint_url=address, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b",
-            config=Config(retries={"max_attempts": 1}),
-        ).list_training_jobs()["TrainingJobSummaries"] == []  # fmt: skip
+        keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+        client = boto3.client("sagemaker", endpoint_url=address, region_name="us-east-1", **keys)
+        assert client.list_training_jobs()["TrainingJobSummaries"] == []
         assert "already up" in run("up").stdout
         assert run("status").returncode == 0
     finally:

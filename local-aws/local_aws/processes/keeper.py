@@ -15,7 +15,7 @@ from typing import Any
 
 from local_aws.processes import warmth
 
-_KEEPER = Path(__file__).parent / "keeper_main.py"
+_KEEPER = Path(__file__).parent / "standalone" / "keeper_main.py"
 MARK = "LOCAL_AWS_PROCESS"
 
 
