@@ -1,6 +1,7 @@
 """The model registry: the version a pin names, its files, and what it learns of its deployments.
 Everything that speaks to the MLflow server is here, and answers of its own failures within a bounded time."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +46,13 @@ class Registry:
         # MLflow resolves models:/ addresses by the URI of the process, whatever its arguments say.
         mlflow.set_tracking_uri(tracking_uri)
         self._uri = tracking_uri
-        self._client = MlflowClient()
+        try:
+            self._client = MlflowClient()
+        except MlflowException as error:
+            raise DeploymentError(
+                f"MLFLOW_TRACKING_URI is {tracking_uri!r}, which is no address of an MLflow server: give one that "
+                "begins with https:// or http://, or the ARN of a managed server."
+            ) from error
 
     def resolve(self, pin: Pin) -> RegisteredVersion:
         """The version a pin names, ready to be deployed.
@@ -163,7 +170,7 @@ class Registry:
         try:
             yield
         except MlflowException as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = _reason(str(error))
             if error.error_code == "UNAUTHENTICATED":
                 raise DeploymentError(
                     f"The tracking server at {self._uri} answers 401 and would not {task}: set "
@@ -178,3 +185,9 @@ class Registry:
                 f"The tracking server at {self._uri} could not {task}: {reason} "
                 "See that MLFLOW_TRACKING_URI is right and the server is up."
             ) from error
+
+
+def _reason(text: str) -> str:
+    """What a failed request says of itself: MLflow wraps the cause of a lost connection in two exceptions' words."""
+    cause = re.search(r"Caused by \w+\([\"'](?:.*?: )?(?P<cause>.*?)[\"']\)", text)
+    return f"{cause['cause'] if cause else text.strip().splitlines()[0]}".rstrip(".") + "."

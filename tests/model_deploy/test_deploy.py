@@ -264,3 +264,30 @@ def test_a_bucket_that_is_not_there_is_named_before_anything_is_deployed(
     registered("homeless")
     ran = deploy(MODEL_NAME="homeless", MODEL_VERSION="1", ARTIFACT_BUCKET="no-such-bucket-here")
     assert (ran.exit_code, "no such bucket for this account" in ran.stderr) == (1, True)
+
+
+def test_what_a_broken_off_creation_left_is_made_anew(
+    cloud: Any, deploy: Deploy, registered: Callable[[str], Any]
+) -> None:
+    registered("resumed")
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.create_change_set(
+        StackName="resumed-staging",
+        ChangeSetName="broken-off",
+        ChangeSetType="CREATE",
+        TemplateBody="Resources: {Log: {Type: AWS::Logs::LogGroup}}",
+    )
+    ran = deploy(MODEL_NAME="resumed", MODEL_VERSION="2")
+    assert ran.exit_code == 0, ran.stderr
+    assert "Plan for resumed-staging: create anew; its creation failed before" in ran.stdout
+    assert predictions(cloud, "resumed-staging") == ["setosa", "versicolor", "virginica"]
+
+
+def test_prod_takes_only_the_tiers_its_stage_file_lists(
+    cloud: Any, deploy: Deploy, registered: Callable[[str], Any]
+) -> None:
+    registered("untried").set_model_version_tag("untried", "1", "tier", "bronze")
+    ran = deploy("--approve", MODEL_NAME="untried", MODEL_VERSION="1")
+    assert ran.exit_code == 1
+    assert "prod takes versions of tier gold or standard, but untried version 1 is of tier bronze" in ran.stderr
+    assert endpoint_is(cloud, "untried") == "missing", "staging is not begun when prod is known to refuse"

@@ -67,6 +67,12 @@ def test_a_tracking_server_that_is_down_is_reported_within_bounded_time() -> Non
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize("uri", ["mlflow:5000", "127.0.0.1:5000", "gopher://mlflow"])
+def test_an_address_that_is_none_of_a_server_is_refused(uri: str) -> None:
+    with pytest.raises(DeploymentError, match=f"MLFLOW_TRACKING_URI is '{uri}', which is no address"):
+        Registry(uri)
+
+
 @pytest.mark.parametrize(
     ("status", "says"),
     [(401, "answers 401 .*MLFLOW_TRACKING_USERNAME"), (403, "answers 403 .*permission"), (404, "could not look up")],
