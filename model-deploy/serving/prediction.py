@@ -1,6 +1,6 @@
-"""How an estimator is given its rows: as a data frame, a matrix, or a tree's own matrix, the fastest that is sound.
+"""How an estimator is given its rows: as a data frame, as a matrix, or by a tree's leaves, the fastest that is sound.
 
-For four rows of iris these take 470, 80 and 11 µs, nearly all of it scikit-learn and pandas checking what the signature
+For four rows of iris these take 470, 80 and 5 µs, nearly all of it pandas and scikit-learn checking what the signature
 has checked."""
 
 import warnings
@@ -11,6 +11,7 @@ import numpy as np
 from signature import Signature
 from sklearn.base import BaseEstimator
 from sklearn.tree import BaseDecisionTree
+from tree_prediction import tree_prediction
 
 # Enforced rows: a matrix, or a column each.
 Rows = np.ndarray | dict[str | int, np.ndarray]
@@ -26,20 +27,9 @@ def prediction(estimator: Any, method: str, signature: Signature) -> Prediction:
     warnings.filterwarnings("ignore", message="X (does not have valid|has) feature names")
     if hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
-    if isinstance(estimator, BaseDecisionTree) and method in ("predict", "predict_proba"):
-        return lambda rows: _predict_by_tree(predict, rows)
-    return lambda rows: predict(_matrix(rows))
-
-
-def _predict_by_tree(predict: Callable[..., Any], rows: Rows) -> Any:
-    # A tree compares float32 and takes a matrix of them unchecked; it must then be finite, as its check would ensure.
-    # Columns come where a value may be missing: not every tree takes that, and the check knows which do.
-    if not isinstance(rows, dict):
-        with np.errstate(over="ignore"):
-            matrix = rows.astype(np.float32)
-        if np.isfinite(matrix).all():
-            return predict(matrix, check_input=False)
-    return predict(_matrix(rows))
+    by_tree = tree_prediction(estimator, method) if isinstance(estimator, BaseDecisionTree) else None
+    take_matrix = by_tree or predict
+    return lambda rows: take_matrix(_matrix(rows))
 
 
 def _matrix(rows: Rows) -> np.ndarray:
