@@ -103,6 +103,8 @@ def test_a_change_set_with_a_type_that_is_not_known_fails_by_name(stacks: Any) -
     assert described["Status"] == "FAILED"
     assert "AWS::SQS::Queue" in described["StatusReason"]
     assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
+    gone = refused(lambda: stacks.cloudformation.describe_change_set(ChangeSetName=described["ChangeSetId"]))
+    assert gone[0] == "ChangeSetNotFound"
 
 
 def test_change_sets_are_listed_deleted_and_forgotten_once_another_is_executed(stacks: Any) -> None:

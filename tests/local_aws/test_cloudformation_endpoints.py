@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -215,19 +215,28 @@ def test_tags_of_the_stack_are_on_models_and_endpoints_and_change_in_place(
         assert serving.sagemaker.list_tags(ResourceArn=arn)["Tags"] == changed
 
 
-def test_a_stack_that_a_killed_server_left_unfinished_is_failed_with_the_reason(
+def test_what_a_killed_server_left_unfinished_is_failed_with_the_reason_and_can_be_mended(
     make_cloud: Callable[..., Any], stacks_of: Any, serving_of: Callable[[Any], Any], tmp_path: Path
 ) -> None:
     cloud = make_cloud()
-    serving, stacks, name = serving_of(cloud), stacks_of(cloud), "unfinished"
-    given = {"EndpointName": name, "Image": slow_image(serving, tmp_path / "slow"), "Data": serving.archive()}
-    stacks.cloudformation.create_stack(StackName=name, **stacks.request(TEMPLATE, given, {}))
-    deadline = time.monotonic() + 30
-    while not stacks.resources(name).get("Endpoint") and time.monotonic() < deadline:
-        time.sleep(0.05)
+    serving, stacks = serving_of(cloud), stacks_of(cloud)
+    given = {"EndpointName": "changing", "Image": serving.image, "Data": serving.archive(answer_txt="one")}
+    slow = {**given, "Image": slow_image(serving, tmp_path / "slow")}
+    stacks.create(TEMPLATE, given, StackName="changing")
+    stacks.cloudformation.update_stack(StackName="changing", **stacks.request(TEMPLATE, slow, {}))
+    starting = stacks.request(TEMPLATE, {**slow, "EndpointName": "starting"}, {})
+    stacks.cloudformation.create_stack(StackName="starting", **starting)
+    assert (stacks.status("changing"), stacks.status("starting")) == ("UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS")
     cloud.process.kill()
     cloud.process.wait()
-    stacks = stacks_of(make_cloud(cloud.home))
-    assert stacks.status(name) == "CREATE_FAILED"
-    assert "server was stopped" in stacks.reason(name, "Endpoint", "CREATE_FAILED")
-    assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
+
+    revived = make_cloud(cloud.home)
+    stacks = stacks_of(revived)
+    assert (stacks.status("changing"), stacks.status("starting")) == ("UPDATE_FAILED", "CREATE_FAILED")
+    assert "server was stopped" in stacks.reason("changing", "Endpoint", "UPDATE_FAILED")
+    assert "server was stopped" in stacks.reason("starting", "Endpoint", "CREATE_FAILED")
+    assert stacks.update("changing", TEMPLATE, {**given, "Name": "mended"})["StackStatus"] == "UPDATE_COMPLETE"
+    answer = revived.client("sagemaker-runtime").invoke_endpoint(EndpointName="changing", Body=b"{}")
+    assert json.loads(answer["Body"].read())["name"] == "mended"
+    assert stacks.delete("starting")["StackStatus"] == "DELETE_COMPLETE"
+    assert len(revived.client("sagemaker").list_models()["Models"]) == 1

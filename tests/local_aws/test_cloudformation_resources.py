@@ -22,15 +22,16 @@ Resources:
         Statement: {Effect: Allow, Principal: {Service: sagemaker.amazonaws.com}, Action: "sts:AssumeRole"}
       ManagedPolicyArns: !If [Extra, [!Ref Managed], !Ref "AWS::NoValue"]
       Policies:
-        - {PolicyName: first, PolicyDocument: &document {Version: 2012-10-17, Statement: [
-            {Effect: Allow, Action: !Ref Action, Resource: "*"}]}}
+        - {PolicyName: first, PolicyDocument: DOCUMENT}
   Inline:
     Type: AWS::IAM::Policy
-    Properties: {PolicyName: second, Roles: [!Ref Role], PolicyDocument: *document}
+    Properties: {PolicyName: second, Roles: [!Ref Role], PolicyDocument: DOCUMENT}
   Managed:
     Type: AWS::IAM::ManagedPolicy
-    Properties: {PolicyDocument: *document}
+    Properties: {PolicyDocument: DOCUMENT}
 """
+    document = '{Version: 2012-10-17, Statement: [{Effect: Allow, Action: !Ref Action, Resource: "*"}]}'
+    template = template.replace("DOCUMENT", document)
     name = stacks.create(template)
     assert stacks.status(name) == "CREATE_COMPLETE", stacks.told(name)
     iam, made = cloud.client("iam"), stacks.resources(name)

@@ -28,6 +28,14 @@ def refusal(stacks: Any, template: str, **more: Any) -> str:
     [
         ("{", r"Template format error: JSON not well-formed. \(line 1, column 2\)"),
         ("Resources: [\n  a: b\n c: d", r"Template format error: YAML not well-formed. \(line \d+, column \d+\)"),
+        (
+            "Resources: {A: &a {Type: AWS::Logs::LogGroup}, B: *a}",
+            "YAML aliases are not allowed in CloudFormation templates",
+        ),
+        (
+            "Resources: {" + ", ".join(f"A{number}: {GROUP}" for number in range(501)) + "}",
+            "Number of resources, 501, is greater than maximum allowed, 500",
+        ),
         ("just text", "Template format error: unsupported structure."),
         ("Resources: {}", "At least one Resources member must be defined."),
         (f"Resource: {{A: {GROUP}}}", r"Invalid template property or properties \[Resource\]"),

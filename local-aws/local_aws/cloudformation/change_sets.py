@@ -14,12 +14,12 @@ from local_aws.cloudformation.planner import Action, Change
 from local_aws.cloudformation.proposal import Proposal, propose
 from local_aws.cloudformation.refusals import refused
 from local_aws.cloudformation.resource_type import find_type
+from local_aws.cloudformation.stack_record import CHANGE_SET_KIND as KIND
 from local_aws.cloudformation.stack_record import StackRecord
 from local_aws.errors import AwsError
 from local_aws.operations import CLOUDFORMATION
 from local_aws.store import Body, now
 
-KIND = "change_set"
 _NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 _KEPT = ("Description", "NotificationARNs", "RollbackConfiguration", "OnStackFailure")
 

@@ -144,7 +144,7 @@ class Provisioner:
         return replace(wanted, properties=dynamic_references.read(wanted.properties, self._cloud))
 
     def _tell_recorded(self, resource: Resource, kind: ResourceType, properties: Mapping[str, Any]) -> None:
-        for name in sorted(kind.recorded & {key for key, value in properties.items() if value is not None}):
+        for name in sorted(kind.recorded & {key for key, value in properties.items() if value not in (None, [])}):
             self._record.tell(resource, resource.status, f"property {name} is recorded, not carried out, by local-aws")
 
 

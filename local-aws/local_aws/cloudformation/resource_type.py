@@ -58,10 +58,10 @@ def generated_name(stack_name: str, logical_id: str, suffix: str, limit: int, lo
 class ResourceType(ABC):
     """A type of resource.
 
-    `properties` are all it takes; of those, `required` must be there, a change of one in `replacing` makes a new
-    resource, and those in `recorded` are accepted and kept but nothing is done about them. `name_property` holds the
-    custom name, if the type has one. `attribute_names` are what Fn::GetAtt may ask for. The physical id is the value
-    of Ref.
+    `properties` are all it takes. Of those, `required` must be there, and a change of one in `replacing` makes a new
+    resource; those in `recorded` are accepted, and kept where the service has a place for them, but nothing here acts
+    on them. `name_property` holds the custom name, if the type has one. `attribute_names` are what Fn::GetAtt may ask
+    for. The physical id is the value of Ref.
     """
 
     type_name: ClassVar[str]

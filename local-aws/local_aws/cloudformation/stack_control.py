@@ -74,6 +74,6 @@ def close_interrupted(cloud: Cloud) -> None:
         status, stack_id = body["StackStatus"], body["StackId"]
         if status.endswith("COMPLETE_CLEANUP_IN_PROGRESS"):
             run = StackRun(cloud, stack_id)
-            run.start(run.clean_up, status.removesuffix("_CLEANUP_IN_PROGRESS"))
+            run.start(run.clean_up, status.removesuffix("_CLEANUP_IN_PROGRESS"), patience=0)
         elif status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             close(StackRecord(cloud, stack_id), _INTERRUPTED)

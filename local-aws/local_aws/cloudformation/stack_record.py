@@ -18,6 +18,7 @@ from local_aws.cloudformation.resource import Resource
 from local_aws.store import Body, now
 
 KIND = "stack"
+CHANGE_SET_KIND = "change_set"
 STACK_TYPE = "AWS::CloudFormation::Stack"
 GONE = "DELETE_COMPLETE"
 
@@ -172,6 +173,12 @@ class StackRecord:
             return {**{key: value for key, value in body.items() if key not in _GOOD_KEYS[:-1]}, **good}
 
         self._cloud.store.update(KIND, self.stack_id, rewrite)
+
+    def forget_change_sets(self) -> None:
+        """Change sets go with their stack."""
+        for change_set in self._cloud.store.all(CHANGE_SET_KIND):
+            if change_set["StackId"] == self.stack_id:
+                self._cloud.store.delete(CHANGE_SET_KIND, change_set["ChangeSetId"])
 
     @property
     def last_good(self) -> dict[str, Resource]:

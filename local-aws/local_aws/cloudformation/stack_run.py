@@ -47,8 +47,11 @@ class StackRun:
         self._provisioner = Provisioner(cloud, self._record, deadline)
         self._executor = Executor(self._record, self._provisioner)
 
-    def start(self, operation: Callable[..., None], *arguments: Any) -> None:
-        """Have a method of this run work in the background; a fault of our own ends in a failed state too."""
+    def start(self, operation: Callable[..., None], *arguments: Any, patience: float = _ANSWER_SECONDS) -> None:
+        """Have a method of this run work in the background; a fault of our own ends in a failed state too.
+
+        Returns when it is done, or after `patience` seconds.
+        """
 
         def work() -> None:
             try:
@@ -61,7 +64,7 @@ class StackRun:
 
         thread = threading.Thread(target=work, name=f"stack {self._record.stack_name}", daemon=True)
         thread.start()
-        thread.join(_ANSWER_SECONDS)
+        thread.join(patience)
 
     def create(self, blueprint: Blueprint, on_failure: str) -> None:
         """Make the stack; `on_failure` is ROLLBACK, DELETE or DO_NOTHING."""
@@ -149,6 +152,7 @@ class StackRun:
             self._record.set_status("DELETE_FAILED", str(OperationFailed("delete", failed)).strip())
         else:
             self._record.settle()
+            self._record.forget_change_sets()
             self._record.set_status("DELETE_COMPLETE", DeletionTime=now())
 
     def _outputs(self, blueprint: Blueprint) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ _SECTIONS = {
     "Resources",
     "Outputs",
 }
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+_LIMITS = {"Parameters": 200, "Mappings": 200, "Resources": 500, "Outputs": 200}
 _NOT_CARRIED_OUT = {"Transform", "Rules", "Hooks"}
 _RESOURCE_ATTRIBUTES = {
     "Type",
@@ -87,6 +89,12 @@ def load(text: str) -> Template:
     for section in sorted(_NOT_CARRIED_OUT & set(body)):
         raise refused(f"Template format error: the section {section} is not carried out by local-aws.")
     sections = {name: _section(body, name) for name in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")}
+    for name, most in _LIMITS.items():
+        if len(sections[name]) > most:
+            found = len(sections[name])
+            raise refused(
+                f"Template format error: Number of {name.lower()}, {found}, is greater than maximum allowed, {most}"
+            )
     if not sections["Resources"]:
         raise refused("Template format error: At least one Resources member must be defined.")
     version = body.get("AWSTemplateFormatVersion")

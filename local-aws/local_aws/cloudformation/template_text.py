@@ -43,7 +43,15 @@ def _json(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as CloudFormation reads it: dates stay text, keys are text, tags are functions."""
+    """YAML as CloudFormation reads it: dates stay text, keys are text, tags are functions, there are no aliases.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise refused("Template error: YAML aliases are not allowed in CloudFormation templates")
+        return super().compose_node(parent, index)
 
 
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
@@ -54,7 +62,6 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
-    loader.flatten_mapping(node)
     keys = [
         key.value if isinstance(key, yaml.ScalarNode) else str(loader.construct_object(key)) for key, _ in node.value
     ]

@@ -42,6 +42,8 @@ class Alarm(ResourceType):
     )
     required = frozenset({"ComparisonOperator", "EvaluationPeriods"})
     replacing = frozenset({"AlarmName"})
+    # An alarm can roll an endpoint's update back; nobody is told of it.
+    recorded = frozenset({"AlarmActions", "InsufficientDataActions", "OKActions"})
     name_property = "AlarmName"
     attribute_names = frozenset({"Arn"})
 

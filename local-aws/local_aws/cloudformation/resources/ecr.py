@@ -28,7 +28,7 @@ class Repository(ResourceType):
         }
     )
     replacing = frozenset({"EncryptionConfiguration", "RepositoryName"})
-    recorded = frozenset({"ImageTagMutabilityExclusionFilters"})
+    recorded = frozenset({"ImageScanningConfiguration", "ImageTagMutabilityExclusionFilters", "LifecyclePolicy"})
     name_property = "RepositoryName"
     attribute_names = frozenset({"Arn", "RepositoryUri"})
 

@@ -26,7 +26,7 @@ class LogGroup(ResourceType):
         }
     )
     replacing = frozenset({"LogGroupName"})
-    recorded = frozenset({"DataProtectionPolicy", "FieldIndexPolicies", "LogGroupClass"})
+    recorded = frozenset({"DataProtectionPolicy", "FieldIndexPolicies", "LogGroupClass", "RetentionInDays"})
     name_property = "LogGroupName"
     attribute_names = frozenset({"Arn"})
 

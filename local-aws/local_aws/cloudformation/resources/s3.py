@@ -39,7 +39,7 @@ class Bucket(ResourceType):
     type_name = "AWS::S3::Bucket"
     properties = frozenset({"BucketName", *(setting.name for setting in s3_configuration.SETTINGS)}) | _NOT_CARRIED_OUT
     replacing = frozenset({"BucketName"})
-    recorded = _NOT_CARRIED_OUT
+    recorded = _NOT_CARRIED_OUT | {"LifecycleConfiguration", "LoggingConfiguration"}
     name_property = "BucketName"
     attribute_names = frozenset({"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"})
 
