@@ -167,7 +167,13 @@ class ServingProcess:
     def _launch(self, container: Container) -> _Attempt:
         port = _free_port()
         self._attempts += 1
-        ports = {"SAGEMAKER_BIND_TO_PORT": str(port), "SAGEMAKER_SAFE_PORT_RANGE": f"{port}-{port}"}
+        ports = {
+            "SAGEMAKER_BIND_TO_PORT": str(port),
+            "SAGEMAKER_SAFE_PORT_RANGE": f"{port}-{port}",
+            # A container has its own network; here a server that would listen on all of this machine's is told not to.
+            "UVICORN_HOST": "127.0.0.1",
+            "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}",
+        }
         # A program that reads it finds its model also where a process cannot be shown a folder at /opt/ml/model.
         model = {"SM_MODEL_DIR": _MODEL}
         running = container.start(
