@@ -13,7 +13,7 @@ demo: $(VENV)/.installed ## the whole loop, for real, on this machine
 
 test: $(VENV)/.installed ## lint, types, and every test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(VENV)/.installed ## ours against its peers, in one run
 	@$(BIN)/python -m benchmarks

@@ -15,7 +15,12 @@ from scoring_request import Table
 from signature import COLUMN_DTYPES, NUMBERS, Column, Signature
 
 # JSON's values (as orjson reads them) that go into an array of a dtype as they are. True is no number here.
-PLAIN_NUMBERS = {"float64": {int, float}, "float32": {int, float}, "int64": {int}, "int32": {int}}
+PLAIN_NUMBERS: dict[str, set[type]] = {
+    "float64": {int, float},
+    "float32": {int, float},
+    "int64": {int},
+    "int32": {int},
+}
 TRUTHS = {"true": True, "false": False}
 
 
@@ -90,7 +95,7 @@ def _refuse_other_widths(table: Table, width: int, signature: Signature) -> None
 def _column(column: Column, place: int, cells: Sequence[Any], text: bool) -> np.ndarray:
     if text:
         cells = [cell if cell is None else _from_text(cell, column.type) for cell in cells]
-    checked = []
+    checked: list[Any] = []
     missing = False
     for at, cell in enumerate(cells):
         if cell is None or (isinstance(cell, float) and math.isnan(cell)):
