@@ -55,7 +55,9 @@ class ConsoleProgress:
             self._say(f"Deploying {plan.deployment.endpoint_name}")
 
     def happened(self, event: Event) -> None:
-        """Print an event of the stack."""
+        """Print an event of the stack, but not the second of the two that every creation begins with."""
+        if event.reason == "Resource creation Initiated":
+            return
         self._say(f"  {event.resource} {event.status}{': ' + event.reason if event.reason else ''}")
 
     def deployed(self, plan: Plan, *, changed: bool) -> None:

@@ -4,6 +4,7 @@ The model is asked in this process, from the very files that were packed."""
 import math
 import statistics
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,10 @@ def prepare_smoke_test(model: LoggedModel) -> SmokeTest:
     directory = str(model.directory)
     try:
         example = Model.load(directory).load_input_example(directory)
-        predictions = mlflow.pyfunc.load_model(directory).predict(example)
+        with warnings.catch_warnings():
+            # A model that was fitted on arrays is given named columns by MLflow, which scikit-learn remarks upon.
+            warnings.filterwarnings("ignore", message="X has feature names", category=UserWarning)
+            predictions = mlflow.pyfunc.load_model(directory).predict(example)
     # A model is anyone's code: whatever it raises says that it would not serve either.
     except Exception as error:
         raise DeploymentError(

@@ -37,7 +37,6 @@ def create_processing_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
     images.resolve(cloud, request["AppSpecification"]["ImageUri"])
     _check_paths(request)
     arn = cloud.arn(f"processing-job/{name}")
-    tags.check(request.get("Tags", []))
     at = now()
     described = {
         "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
@@ -48,12 +47,13 @@ def create_processing_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
         "LastModifiedTime": at,
     }
     try:
-        cloud.store.create(KIND, name, described)
+        with cloud.store.transaction():
+            cloud.store.create(KIND, name, described)
+            tags.record(cloud, arn, request)
     except Exists:
         raise in_use(
             f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
         ) from None
-    tags.record(cloud, arn, request)
     job = ProcessingJob(cloud, described)
     _JOBS.start(job.job, job.live)
     return {"ProcessingJobArn": arn}

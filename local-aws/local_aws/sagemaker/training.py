@@ -47,7 +47,6 @@ def create(
     name = request["TrainingJobName"]
     check(cloud, request)
     arn = cloud.arn(f"training-job/{name}")
-    tags.check(request.get("Tags", []))
     at = now()
     described = {
         **{key: value for key, value in request.items() if key != "Tags"},
@@ -65,13 +64,14 @@ def create(
         **({"TuningJobArn": tuning_job_arn} if tuning_job_arn else {}),
     }
     try:
-        cloud.store.create(KIND, name, described)
+        with cloud.store.transaction():
+            cloud.store.create(KIND, name, described)
+            tags.record(cloud, arn, request)
     except Exists:
         raise in_use(
             "Training job names must be unique within an AWS account and region, and a training job with this name "
             f"already exists ({arn})"
         ) from None
-    tags.record(cloud, arn, request)
     job = TrainingJob(cloud, described, metrics)
     _JOBS.start(job.job, job.live)
     return {"TrainingJobArn": arn}
