@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE =
 demo: $(VENV)/.installed ## the whole loop, for real, on this machine
 	@$(BIN)/python -m demo
 
-test: $(VENV)/.installed ## lint, types, and every test
+test: $(VENV)/.installed $(VENV)/scan/.installed ## lint, types, and every test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/pytest -n 2 --dist loadfile
 
@@ -44,7 +44,15 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(ROOMS:%=%/pyproject.toml)
 	@$(VENV)/uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(ROOMS:%=-e ./%)
 	@touch $@
 
+# The security scanner pins other versions of what the rest needs.
+$(VENV)/scan/.installed: requirements-scan.lock | $(VENV)/uv/bin/uv
+	@$(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)/scan
+	@$(VENV)/uv/bin/uv pip sync --quiet --python $(VENV)/scan/bin/python --require-hashes requirements-scan.lock
+	@touch $@
+
 lock: $(VENV)/uv/bin/uv ## resolve the dependencies anew
 	$(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate -o requirements.lock $(ROOMS:%=%/pyproject.toml) model-build/source/requirements.txt \
 	  model-deploy/serving/requirements.txt --group pyproject.toml:dev --group pyproject.toml:image
+	echo checkov==3.3.30 | $(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate -o requirements-scan.lock -

@@ -52,7 +52,7 @@ def test_code_that_runs_in_containers_imports_no_sdk(folder: str) -> None:
 
 
 def test_the_lock_pins_by_hash_and_names_no_index() -> None:
-    for name in ("requirements.lock", "requirements-uv.lock"):
+    for name in ("requirements.lock", "requirements-uv.lock", "requirements-scan.lock"):
         text = (ROOT / name).read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text
