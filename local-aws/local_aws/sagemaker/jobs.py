@@ -25,6 +25,10 @@ _STOP_SECONDS = 120
 _CHECK_SECONDS = 1.0
 _DISK_RESERVE = 256 * 1024**2
 
+DISK_FULL_REASON = (
+    "ClientError: the disk of the job is full: it has written more than VolumeSizeInGB, or this machine has less than "
+    f"{_DISK_RESERVE // 1024**2} MB left"
+)
 EXITED, STOPPED, TIMED_OUT, DISK_FULL = "exited", "stopped", "timed out", "disk full"
 
 

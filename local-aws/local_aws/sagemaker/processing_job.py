@@ -11,7 +11,17 @@ from typing import Any
 from local_aws import images
 from local_aws.cloud import Cloud
 from local_aws.processes.keeper import Running
-from local_aws.sagemaker.jobs import DISK_FULL, EXITED, STOPPED, TIMED_OUT, Host, Job, Limits, command_failed
+from local_aws.sagemaker.jobs import (
+    DISK_FULL,
+    DISK_FULL_REASON,
+    EXITED,
+    STOPPED,
+    TIMED_OUT,
+    Host,
+    Job,
+    Limits,
+    command_failed,
+)
 from local_aws.sagemaker.s3_io import DownloadFailed, Shard, UploadFailed, download, upload_folder
 from local_aws.store import now
 
@@ -47,7 +57,7 @@ class ProcessingJob:
                 reason = {"FailureReason": "The job ran longer than MaxRuntimeInSeconds"} if end == TIMED_OUT else {}
                 self._finish("Stopped", **reason)
             elif end == DISK_FULL:
-                self._fail("ClientError: the disk of the job is full: raise VolumeSizeInGB")
+                self._fail(DISK_FULL_REASON)
             else:
                 self._fail(f"AlgorithmError: {self._reason(code)}")
         except (DownloadFailed, UploadFailed) as error:

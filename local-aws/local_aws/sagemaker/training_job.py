@@ -13,7 +13,7 @@ from local_aws.cloud import Cloud
 from local_aws.containers import Container
 from local_aws.processes.keeper import Running
 from local_aws.sagemaker import script_mode
-from local_aws.sagemaker.jobs import DISK_FULL, STOPPED, TIMED_OUT, Host, Job, Limits, command_failed
+from local_aws.sagemaker.jobs import DISK_FULL, DISK_FULL_REASON, STOPPED, TIMED_OUT, Host, Job, Limits, command_failed
 from local_aws.sagemaker.metrics import MetricReader
 from local_aws.sagemaker.s3_io import DownloadFailed, Shard, UploadFailed, download, upload_folder, upload_tar
 from local_aws.sagemaker.script_mode import Script, SourcesRefused
@@ -57,7 +57,7 @@ class TrainingJob:
             elif end == TIMED_OUT:
                 self._finish("Stopped", "MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds")
             elif end == DISK_FULL:
-                self._fail("ClientError: the disk of the job is full: raise VolumeSizeInGB, or write less")
+                self._fail(DISK_FULL_REASON)
             elif code != 0:
                 self._fail(self._reason(code))
             else:
