@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from local_aws.cloud import ACCESS_KEY, SECRET_KEY, Cloud
 from local_aws.images import Image
@@ -12,6 +12,12 @@ from local_aws.processes.keeper import ProcessSpec, Running
 
 ML = "/opt/ml"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path of the container is /opt/ml or lies below it, without `..` on its way."""
+    pure = PurePosixPath(path)
+    return pure.is_relative_to(ML) and ".." not in pure.parts
 
 
 class Container:
@@ -31,7 +37,9 @@ class Container:
         self._binds = ((str(folder / "ml"), ML), *image.binds)
 
     def path(self, inside: str) -> Path:
-        """Where a path under /opt/ml lies on this machine."""
+        """Where a path under /opt/ml lies on this machine; raises `ValueError` for one that leads out of it."""
+        if not is_inside(inside):
+            raise ValueError(f"{inside} leads out of {ML}")
         return self.folder / "ml" / Path(inside).relative_to(ML)
 
     def inside(self, path: str) -> str:

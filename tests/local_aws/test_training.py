@@ -56,6 +56,42 @@ def test_what_the_service_model_forbids_is_refused_by_member(
     assert f"at '{complaint}'" in message
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_channel_whose_name_is_no_folder_is_refused(scripts: Any, name: str) -> None:
+    request = scripts.training_request("", InputDataConfig=[channel(name, f"s3://{scripts.bucket}/x/")])
+    message = refused(lambda: scripts.sagemaker.create_training_job(**request))
+    assert message == f"ValidationException: Channel {name}: the name of a channel must be that of a folder"
+
+
+def test_a_job_on_no_instance_is_refused(scripts: Any) -> None:
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 0, "VolumeSizeInGB": 1}
+    request = scripts.training_request("", ResourceConfig=resources)
+    message = refused(lambda: scripts.sagemaker.create_training_job(**request))
+    assert message.startswith("ValidationException: ResourceConfig: InstanceCount must be at least 1")
+
+
+def test_a_cluster_of_several_instance_types_is_refused(scripts: Any) -> None:
+    group = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "InstanceGroupName": "g"}
+    request = scripts.training_request("", ResourceConfig={"InstanceGroups": [group], "VolumeSizeInGB": 1})
+    message = refused(lambda: scripts.sagemaker.create_training_job(**request))
+    assert message.startswith("ValidationException: ResourceConfig: InstanceGroups are not carried out here")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"InputDataConfig": [channel("train", "https://bucket.example/x")]},
+        {"OutputDataConfig": {"S3OutputPath": "https://bucket.example/x"}},
+        {"CheckpointConfig": {"S3Uri": "https://bucket.example/x"}},
+    ],
+)
+def test_an_address_that_is_not_of_s3_is_refused(scripts: Any, change: dict[str, Any]) -> None:
+    request = scripts.training_request("", **change)
+    message = refused(lambda: scripts.sagemaker.create_training_job(**request))
+    assert message.startswith("ValidationException:")
+    assert message.endswith("must be s3:// and a bucket; it is https://bucket.example/x")
+
+
 def test_tags_that_are_refused_leave_no_job_behind(scripts: Any) -> None:
     twice = [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]
     request = scripts.training_request("", Tags=twice)

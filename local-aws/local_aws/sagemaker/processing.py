@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJo
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from local_aws import images
@@ -15,10 +16,13 @@ from local_aws.operations import SAGEMAKER
 from local_aws.sagemaker import listing, tags
 from local_aws.sagemaker.jobs import Jobs, describe
 from local_aws.sagemaker.processing_job import KIND, ProcessingJob
+from local_aws.sagemaker.s3_io import is_address
 from local_aws.store import Exists, now
 
 _JOBS = Jobs()
 _OPEN = ("InProgress", "Stopping")
+_PROCESSING = "/opt/ml/processing"
+_CARRIED_OUT = {"S3DataType": "S3Prefix", "S3InputMode": "File", "S3UploadMode": "EndOfJob"}
 _SUMMARY = (
     "ProcessingJobName",
     "ProcessingJobArn",
@@ -34,8 +38,7 @@ _SUMMARY = (
 @SAGEMAKER.operation("CreateProcessingJob")
 def create_processing_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     name = request["ProcessingJobName"]
-    images.resolve(cloud, request["AppSpecification"]["ImageUri"])
-    _check_paths(request)
+    _check(cloud, request)
     arn = cloud.arn(f"processing-job/{name}")
     at = now()
     described = {
@@ -59,20 +62,38 @@ def create_processing_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
     return {"ProcessingJobArn": arn}
 
 
-def _check_paths(request: dict[str, Any]) -> None:
-    """Inputs and outputs have names of their own and lie under /opt/ml/processing, as SageMaker demands."""
+def _check(cloud: Cloud, request: dict[str, Any]) -> None:
+    """Refuse what SageMaker refuses beyond the service model, and what this cloud cannot carry out."""
+    app = request["AppSpecification"]
+    image = images.resolve(cloud, app["ImageUri"])
+    if not (app.get("ContainerEntrypoint") or image.entrypoint or image.cmd):
+        raise validation_error(f"Image {image.uri} has no entry point: give ContainerEntrypoint in AppSpecification")
     inputs, outputs = request.get("ProcessingInputs", []), request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    for item in inputs:
-        if "S3Input" not in item:
-            raise validation_error(f"ProcessingInput {item['InputName']}: only S3Input is carried out here")
     for kind, items, part in (("InputName", inputs, "S3Input"), ("OutputName", outputs, "S3Output")):
         names = [item[kind] for item in items]
         if len(set(names)) != len(names):
             raise validation_error(f"{kind} must be unique within a processing job: {', '.join(names)}")
         for item in items:
-            path = item.get(part, {}).get("LocalPath", "/opt/ml/processing")
-            if not path.startswith("/opt/ml/processing"):
-                raise validation_error(f"LocalPath {path} of {item[kind]} must begin with /opt/ml/processing")
+            _check_transfer(f"{kind.removesuffix('Name')} {item[kind]}", item, part)
+
+
+def _check_transfer(name: str, item: dict[str, Any], part: str) -> None:
+    """One input or output: it is of S3, lies under /opt/ml/processing, and moves in a way that is carried out."""
+    if part not in item:
+        raise validation_error(f"{name}: only {part} is carried out here")
+    transfer = item[part]
+    if "LocalPath" not in transfer:
+        raise validation_error(f"{name}: its {part} needs a LocalPath under {_PROCESSING}")
+    path = PurePosixPath(transfer["LocalPath"])
+    if ".." in path.parts or not path.is_relative_to(_PROCESSING):
+        raise validation_error(
+            f"{name}: LocalPath must be {_PROCESSING} or lie below it, without '..'; it is {transfer['LocalPath']}"
+        )
+    if not is_address(transfer["S3Uri"]):
+        raise validation_error(f"{name}: S3Uri must be s3:// and a bucket; it is {transfer['S3Uri']}")
+    for member, carried_out in _CARRIED_OUT.items():
+        if transfer.get(member, carried_out) != carried_out:
+            raise validation_error(f"{name}: {member} {transfer[member]} is not carried out here; use {carried_out}")
 
 
 @SAGEMAKER.operation("DescribeProcessingJob")

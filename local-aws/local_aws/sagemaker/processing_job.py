@@ -10,6 +10,7 @@ from typing import Any
 
 from local_aws import images
 from local_aws.cloud import Cloud
+from local_aws.containers import is_inside
 from local_aws.processes.keeper import Running
 from local_aws.sagemaker.jobs import (
     DISK_FULL,
@@ -107,7 +108,7 @@ class ProcessingJob:
 
     def _sources(self, host: Host, command: list[str]) -> Path | None:
         """The folder of the script, when the command is Python with one that an input brought."""
-        if len(command) > 1 and command[0] in ("python", "python3") and command[1].startswith("/opt/ml/"):
+        if len(command) > 1 and command[0] in ("python", "python3") and is_inside(command[1]):
             script = host.container.path(command[1])
             return script.parent if script.is_file() else None
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -35,6 +36,11 @@ class Location:
         return cls(bucket, key)
 
 
+def is_address(uri: str) -> bool:
+    """Whether a URI is `s3://bucket` or `s3://bucket/key`."""
+    return uri.startswith("s3://") and Location.parse(uri).bucket != ""
+
+
 @dataclass(frozen=True)
 class Shard:
     """Which part of the objects this host gets: every `of`-th, beginning with `index` (ShardedByS3Key)."""
@@ -47,8 +53,10 @@ def download(cloud: Cloud, uri: str, folder: Path, shard: Shard = Shard(), *, gu
     """Bring an object, or every object under a prefix, into `folder`; answers how many bytes.
 
     An object that `uri` names exactly becomes a file of its last name; objects under a prefix keep their path below it.
-    Raises `DownloadFailed` where there is none, or no bucket.
+    Raises `DownloadFailed` where there is none, or no bucket, and where an object cannot become a file.
     """
+    if not is_address(uri):
+        raise DownloadFailed(f"ClientError: Data download failed: {uri} is no S3 address; only s3:// URIs are read")
     where = Location.parse(uri)
     folder.mkdir(parents=True, exist_ok=True)
     total = 0
@@ -58,11 +66,20 @@ def download(cloud: Cloud, uri: str, folder: Path, shard: Shard = Shard(), *, gu
         target = folder / relative
         if not target.resolve().is_relative_to(folder.resolve()):
             raise DownloadFailed(f"ClientError: Data download failed: the key {key!r} leads outside of its channel")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        cloud.client("s3").download_file(where.bucket, key, str(target))
-        if gunzip and target.suffix == ".gz":
-            target = _gunzipped(target)
-        total += target.stat().st_size
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            cloud.client("s3").download_file(where.bucket, key, str(target))
+            if gunzip and target.suffix == ".gz":
+                target = _gunzipped(target)
+            total += target.stat().st_size
+        except (FileExistsError, NotADirectoryError) as error:
+            raise DownloadFailed(
+                f"ClientError: Data download failed: the key {key!r} needs a folder where another key or "
+                "input has a file"
+            ) from error
+        except (OSError, EOFError, zlib.error, ClientError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DownloadFailed(f"ClientError: Data download failed: the key {key!r}: {reason}") from error
     return total
 
 

@@ -15,6 +15,7 @@ from local_aws.operations import SAGEMAKER
 from local_aws.sagemaker import listing, tags
 from local_aws.sagemaker.jobs import Jobs, describe
 from local_aws.sagemaker.metrics import MetricReader
+from local_aws.sagemaker.s3_io import is_address
 from local_aws.sagemaker.training_job import KIND, TrainingJob
 from local_aws.store import Exists, now
 
@@ -86,10 +87,19 @@ def check(cloud: Cloud, request: dict[str, Any]) -> None:
         )
     images.resolve(cloud, algorithm["TrainingImage"])
     MetricReader(algorithm.get("MetricDefinitions", []))
+    resources = request.get("ResourceConfig", {})
+    if resources.get("InstanceGroups"):
+        raise validation_error("ResourceConfig: InstanceGroups are not carried out here; use InstanceCount")
+    if resources.get("InstanceCount", 1) < 1:
+        raise validation_error("ResourceConfig: InstanceCount must be at least 1 where there are no InstanceGroups")
+    for member, name in (("OutputDataConfig", "S3OutputPath"), ("CheckpointConfig", "S3Uri")):
+        _check_address(f"{member}: {name}", request.get(member, {}).get(name))
     channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     for name in channels:
         if channels.count(name) > 1:
             raise validation_error(f"Channel names must be unique: {name} is given more than once")
+        if name in (".", ".."):
+            raise validation_error(f"Channel {name}: the name of a channel must be that of a folder")
     for channel in request.get("InputDataConfig", []):
         if "S3DataSource" not in channel["DataSource"]:
             raise validation_error(f"Channel {channel['ChannelName']}: only S3DataSource is carried out here")
@@ -97,11 +107,17 @@ def check(cloud: Cloud, request: dict[str, Any]) -> None:
             raise validation_error(
                 f"Channel {channel['ChannelName']}: of the S3 data types only S3Prefix is carried out here"
             )
+        _check_address(f"Channel {channel['ChannelName']}: S3Uri", channel["DataSource"]["S3DataSource"]["S3Uri"])
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
         if mode == "Pipe":
             raise validation_error(
                 f"Channel {channel['ChannelName']}: input mode Pipe is not carried out here; use File or FastFile"
             )
+
+
+def _check_address(name: str, uri: str | None) -> None:
+    if uri is not None and not is_address(uri):
+        raise validation_error(f"{name} must be s3:// and a bucket; it is {uri}")
 
 
 @SAGEMAKER.operation("DescribeTrainingJob")
