@@ -70,11 +70,11 @@ def _broken(value: Any, shape: Shape, path: str) -> Iterator[str]:
             if value.get(name) is not None:
                 yield from _broken(value[name], member, f"{path}.{_lower_first(name)}" if path else _lower_first(name))
     elif shape.type_name == "list":
-        yield from _broken_length(value, shape, path, "length")
+        yield from _broken_length(value, shape, path)
         for index, item in enumerate(value, start=1):
             yield from _broken(item, shape.member, f"{path}.{index}.member")
     elif shape.type_name == "map":
-        yield from _broken_length(value, shape, path, "length")
+        yield from _broken_length(value, shape, path)
         for key, item in value.items():
             yield from _broken(key, shape.key, f"{path} (key)")
             yield from _broken(item, shape.value, f"{path}.{key}.member")
@@ -87,7 +87,7 @@ def _broken(value: Any, shape: Shape, path: str) -> Iterator[str]:
 def _broken_string(value: str, shape: Shape, path: str) -> Iterator[str]:
     if "enum" in shape.metadata and value not in shape.metadata["enum"]:
         yield _says(value, path, f"Member must satisfy enum value set: [{', '.join(shape.metadata['enum'])}]")
-    yield from _broken_length(value, shape, path, "length")
+    yield from _broken_length(value, shape, path)
     pattern = shape.metadata.get("pattern")
     if pattern is not None:
         compiled = _compiled(pattern)
@@ -95,9 +95,9 @@ def _broken_string(value: str, shape: Shape, path: str) -> Iterator[str]:
             yield _says(value, path, f"Member must satisfy regular expression pattern: {pattern}")
 
 
-def _broken_length(value: Any, shape: Shape, path: str, what: str) -> Iterator[str]:
+def _broken_length(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if "max" in shape.metadata and len(value) > shape.metadata["max"]:
-        yield _says(value, path, f"Member must have {what} less than or equal to {shape.metadata['max']}")
+        yield _says(value, path, f"Member must have length less than or equal to {shape.metadata['max']}")
 
 
 @functools.cache
