@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -22,6 +24,12 @@ from moto.core.serialize import get_serializer_class
 from local_aws.contract import Contract
 from local_aws.errors import AwsError
 from local_aws.store import now
+
+
+# No request of the services carried out here comes near it, and whatever walks a request recursively can bear it.
+_DEPTH = 100
+# What the parsers raise for values of the wrong type, and for numbers and times that Python has no room for.
+_UNREADABLE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, OSError)
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,11 @@ def parse(service: str, operation: str, body: bytes) -> dict[str, Any]:
         if model.service_model.protocol == "query":
             fields = dict(parse_qsl(body.decode(), keep_blank_values=True))
             request: Any = {"values": fields}
-            return QueryParser(model, timestamp_parser=parse_timestamp).parse(request)
-        if not isinstance(json.loads(body or b"{}"), dict):
-            raise ValueError("the body is not a JSON object")
+            return QueryParser(model, timestamp_parser=_timestamp).parse(request)
+        _check_json(body or b"{}")
         request = {"body": body or b"{}"}
-        return JSONParser(model, timestamp_parser=parse_timestamp).parse(request)
-    except (ValueError, TypeError, AttributeError) as error:
+        return JSONParser(model, timestamp_parser=_timestamp).parse(request)
+    except _UNREADABLE as error:
         raise AwsError("SerializationException", f"The request for {operation} could not be read: {error}") from error
 
 
@@ -78,6 +85,39 @@ def refusal(service: str, error: AwsError) -> Answer:
         return _answer(error.status, {"Content-Type": "text/xml"}, body.encode())
     headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
     return _answer(error.status, headers, json.dumps({"__type": error.code, "message": error.message}).encode())
+
+
+def _check_json(body: bytes) -> None:
+    """Raise `ValueError` for what is no JSON object, nor strictly JSON, nor text, or is nested without end."""
+    document = json.loads(body, parse_constant=_finite, parse_float=_finite)
+    if not isinstance(document, dict):
+        raise ValueError("the body is not a JSON object")
+    level: list[Any] = [document]
+    for _ in range(_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += [*value, *value.values()]
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, str):
+                value.encode()
+        if not below:
+            return
+        level = below
+    raise ValueError(f"the body is nested more than {_DEPTH} levels deep")
+
+
+def _finite(number: str) -> float:
+    if not math.isfinite(float(number)):
+        raise ValueError(f"{number} is not a finite number")
+    return float(number)
+
+
+def _timestamp(value: Any) -> datetime:
+    """A point in time as an aware datetime of UTC, which is also what a time without a zone is taken for."""
+    time = parse_timestamp(value)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _answer(status: int, headers: Mapping[str, Any], body: bytes) -> Answer:

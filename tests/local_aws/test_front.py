@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,42 @@ def test_a_member_of_the_wrong_type_is_refused(cloud: Any, value: Any) -> None:
     answer = call(cloud, "DescribeTrainingJob", json.dumps({"TrainingJobName": value}).encode())
     assert answer.status_code == 400
     assert answer.json()["__type"] in ("ValidationException", "SerializationException")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"NameContains":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"NameContains":' + b"[" * 700 + b"]" * 700 + b"}",
+        b'{"NameContains":"\\ud800"}',
+        b'{"MaxResults":1e400}',
+        b'{"MaxResults":NaN}',
+        b'{"CreationTimeAfter":1e300}',
+        b'{"CreationTimeAfter":"0001-01-01T00:00:00+14:00"}',
+        b'{"CreationTimeAfter":"yesterday"}',
+    ],
+    ids=lambda body: body[:40].decode(),
+)
+def test_a_value_that_nothing_can_be_made_of_is_refused_and_no_failure_of_the_server(cloud: Any, body: bytes) -> None:
+    answer = call(cloud, "ListModelPackageGroups", body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["__type"] in ("ValidationException", "SerializationException")
+
+
+def test_a_time_without_a_zone_is_taken_as_utc(cloud: Any) -> None:
+    name = f"group-{uuid.uuid4().hex[:8]}"
+    cloud.client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
+    for after, seen in (("2020-01-01T00:00:00", [name]), ("2999-01-01T00:00:00", [])):
+        asked = json.dumps({"NameContains": name, "CreationTimeAfter": after}).encode()
+        answer = call(cloud, "ListModelPackageGroups", asked)
+        assert answer.status_code == 200, answer.text
+        assert [row["ModelPackageGroupName"] for row in answer.json()["ModelPackageGroupSummaryList"]] == seen
+
+
+@pytest.mark.parametrize("token", ["-3", "+1", "1_0", "x", "", "\u0663"])
+def test_a_token_that_no_page_ended_with_is_refused(cloud: Any, token: str) -> None:
+    answer = call(cloud, "ListModelPackageGroups", json.dumps({"NextToken": token}).encode())
+    assert (answer.status_code, answer.json()["__type"]) == (400, "ValidationException")
 
 
 def test_a_missing_member_is_named(cloud: Any) -> None:

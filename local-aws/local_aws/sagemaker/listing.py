@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from local_aws.errors import validation_error
 
 Row = dict[str, Any]
 _PAGE = 100
+_TOKEN = re.compile("[0-9]{1,18}")
 
 
 def page(
@@ -26,15 +28,13 @@ def page(
     Understands NameContains, StatusEquals, CreationTimeAfter / Before, LastModifiedTimeAfter / Before, SortBy,
     SortOrder, MaxResults and NextToken, as described for instance in
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListTrainingJobs.html
+    Raises `AwsError` (ValidationException) for a token that no page has ended with.
     """
     found = [row for row in rows if _asked_for(row, request, name_key, status_key)]
     sort = request.get("SortBy", default_sort)
     key = {"Name": name_key, "Status": status_key or name_key}.get(sort, sort)
     found.sort(key=lambda row: _sortable(row.get(key)), reverse=request.get("SortOrder", default_order) == "Descending")
-    try:
-        start = int(request.get("NextToken", "0"))
-    except ValueError:
-        raise validation_error(f"Invalid pagination token: {request['NextToken']!r}") from None
+    start = _start(request.get("NextToken", "0"))
     end = start + request.get("MaxResults", _PAGE)
     return found[start:end], str(end) if end < len(found) else None
 
@@ -42,6 +42,12 @@ def page(
 def answer(key: str, rows: list[Row], token: str | None) -> dict[str, Any]:
     """A List response: the summaries under their key, and NextToken where there is more."""
     return {key: rows, **({"NextToken": token} if token else {})}
+
+
+def _start(token: str) -> int:
+    if _TOKEN.fullmatch(token) is None:
+        raise validation_error(f"Invalid pagination token: {token!r}")
+    return int(token)
 
 
 def _asked_for(row: Row, request: dict[str, Any], name_key: str, status_key: str | None) -> bool:
