@@ -33,7 +33,7 @@ def serve(home: Path, port: int, region: str, ready: Callable[[str], None]) -> N
         logging.getLogger(noisy).setLevel(logging.ERROR)
     listener = _listener(home / "port", port)
     settings = Settings(home=home.resolve(), port=listener.getsockname()[1], region=region)
-    keeper = Keeper(home / "keeper.log")
+    keeper = Keeper(home)
     if not keeper.has_rooms:
         _LOG.info("no private mounts here: jobs are given host paths in place of /opt/ml")
     cloud = Cloud(settings, Store(home / "state.sqlite"), keeper)

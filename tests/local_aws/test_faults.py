@@ -80,6 +80,105 @@ subprocess.Popen(["python3", "-c", "import time; time.sleep(300)", "{mark}"], st
     assert wait_until(lambda: not processes_with(mark), 10)
 
 
+@linux
+@pytest.mark.parametrize("hide", ["fork", "exec without an environment"])
+def test_nothing_that_leaves_the_session_outlives_its_job(scripts: Any, hide: str) -> None:
+    mark = f"hidden-{scripts.bucket}"
+    if hide == "fork":
+        child = "os.setsid(); open('/opt/ml/model/pids', 'a').write(f'{os.getpid()} '); time.sleep(300)"
+    else:
+        child = f"os.setsid(); os.execve('/bin/sh', ['sh', '-c', 'sleep 300; : {mark}'], {{}})"
+    script = f"""
+import os, time
+for _ in range(5):
+    if os.fork() == 0:
+        {child}
+time.sleep(1)
+"""
+    described = scripts.train(script)
+    assert described["TrainingJobStatus"] == "Completed"
+    if hide == "fork":
+        pids = scripts.archive(described["ModelArtifacts"]["S3ModelArtifacts"])["pids"].split()
+        assert len(pids) == 5
+        assert wait_until(lambda: not any(psutil.pid_exists(int(pid)) for pid in pids), 10)
+    else:
+        assert wait_until(lambda: not processes_with(mark), 10)
+
+
+def test_a_stop_reaches_a_job_whose_imports_never_end(scripts: Any) -> None:
+    hang = "import time\nprint('importing', flush=True)\ntime.sleep(300)"
+    uri = scripts.sources(train_py="from beside import x", beside_py=hang)
+    request = scripts.training_request("", {"sagemaker_submit_directory": uri})
+    scripts.sagemaker.create_training_job(**request)
+    other = scripts.training_request(
+        "", {"sagemaker_submit_directory": uri}, StoppingCondition={"MaxRuntimeInSeconds": 2}
+    )
+    scripts.sagemaker.create_training_job(**other)
+    time.sleep(1)
+    scripts.sagemaker.stop_training_job(TrainingJobName=request["TrainingJobName"])
+    started = time.monotonic()
+    assert scripts.trained(request["TrainingJobName"])["TrainingJobStatus"] == "Stopped"
+    assert scripts.trained(other["TrainingJobName"])["SecondaryStatus"] == "MaxRuntimeExceeded"
+    assert time.monotonic() - started < 20
+
+
+def test_a_library_whose_import_never_ends_holds_up_no_other_job(scripts: Any, tmp_path: Path) -> None:
+    (tmp_path / "endless").mkdir()
+    (tmp_path / "endless" / "slow.py").write_text("import time\ntime.sleep(300)")
+    library = {"PYTHONPATH": str(tmp_path / "endless")}
+    stuck = [scripts.training_request("import slow", {"long": "x" * 2000}, Environment=library) for _ in range(4)]
+    for request in stuck:
+        scripts.sagemaker.create_training_job(**request)
+    started = time.monotonic()
+    assert scripts.train("print(1)")["TrainingJobStatus"] == "Completed"
+    assert time.monotonic() - started < 20
+    for request in stuck:
+        scripts.sagemaker.stop_training_job(TrainingJobName=request["TrainingJobName"])
+    for request in stuck:
+        assert scripts.trained(request["TrainingJobName"], 60)["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_tree_too_deep_to_measure_does_not_fail_the_job(scripts: Any) -> None:
+    script = """
+import os, time
+os.makedirs("/opt/ml/checkpoints/deep")
+os.chdir("/opt/ml/checkpoints/deep")
+for _ in range(1500):
+    os.mkdir("d" * 100)
+    os.chdir("d" * 100)
+time.sleep(2)
+"""
+    described = scripts.train(script)
+    assert described["TrainingJobStatus"] == "Completed", described.get("FailureReason")
+    folder = scripts.cloud.home / "jobs" / "training_job" / described["TrainingJobName"]
+    assert wait_until(lambda: not folder.exists(), 20)
+
+
+def test_a_keeper_that_is_killed_is_replaced_and_leaves_nothing(make_cloud: Any, scripts_of: Any) -> None:
+    cloud = make_cloud()
+    scripts = scripts_of(cloud)
+    request = scripts.training_request("import time; print('on', flush=True); time.sleep(300)")
+    scripts.sagemaker.create_training_job(**request)
+    log = cloud.home / "logs" / "training_job" / request["TrainingJobName"] / "algo-1.log"
+    assert wait_until(lambda: log.exists() and "on" in log.read_text())
+    keeper = psutil.Process(cloud.process.pid).children()[0]
+    family = keeper.children(recursive=True)
+    keeper.kill()
+    assert scripts.trained(request["TrainingJobName"])["TrainingJobStatus"] == "Failed"
+    assert wait_until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family), 15)
+    assert scripts.train("print(1)")["TrainingJobStatus"] == "Completed"
+
+
+def test_the_reason_is_that_of_the_host_that_failed_first(scripts: Any) -> None:
+    script = (
+        "import os, sys, time\nif os.environ['SM_CURRENT_HOST'] == 'algo-2': sys.exit('second broke')\ntime.sleep(60)"
+    )
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    described = scripts.train(script, ResourceConfig=cluster)
+    assert "second broke" in described["FailureReason"]
+    assert "SIGKILL" not in described["FailureReason"]
+
+
 def test_jobs_that_ran_when_the_server_was_killed_have_failed_when_it_is_back(make_cloud: Any, scripts_of: Any) -> None:
     cloud = make_cloud()
     scripts = scripts_of(cloud)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
+import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import psutil
 
 from local_aws.processes import warmth
 
+_LOG = logging.getLogger(__name__)
 _KEEPER = Path(__file__).parent / "standalone" / "keeper_main.py"
 MARK = "LOCAL_AWS_PROCESS"
+KEPT = "LOCAL_AWS_KEEPER"
 
 
 @dataclass(frozen=True)
@@ -59,71 +67,101 @@ class Running:
         self.signal(signal.SIGKILL)
 
     def ended(self, code: int) -> None:
+        """Told by the keeper."""
         self._code = code
         self._ended.set()
 
 
 class Keeper:
-    """Starts the keeper process and speaks with it; `close` (or the end of this process) ends everything it keeps."""
+    """Starts the keeper process and speaks with it; `close` (or the end of this process) ends everything it keeps.
 
-    def __init__(self, log: Path) -> None:
-        ours, theirs = socket.socketpair()
-        with log.open("ab") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, str(_KEEPER), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        theirs.close()
-        self._socket = ours
-        self._lines = ours.makefile("rb")
+    A keeper process that is killed takes the processes it kept with it, and another takes its place.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._running: dict[str, Running] = {}
-        self._lock = threading.Lock()
-        self.has_rooms: bool = json.loads(self._lines.readline())["rooms"]
-        threading.Thread(target=self._listen, name="keeper", daemon=True).start()
+        self._lock = threading.RLock()
+        self._closing = False
+        self.has_rooms = self._spawn()
 
     def start(self, spec: ProcessSpec) -> Running:
         """Start a process; it is running, or has ended with its reason in its log, when `wait` says so."""
         running = Running(self, spec.id)
+        message = {
+            "id": spec.id,
+            "argv": spec.argv,
+            "env": {**spec.env, MARK: spec.id, KEPT: self._name},
+            "cwd": spec.cwd,
+            "log": str(spec.log),
+            "binds": spec.binds,
+            **(warmth.of(spec) if spec.sources else {}),
+        }
         with self._lock:
             self._running[spec.id] = running
-        self.send(
-            {
-                "id": spec.id,
-                "argv": spec.argv,
-                "env": {**spec.env, MARK: spec.id},
-                "cwd": spec.cwd,
-                "log": str(spec.log),
-                "binds": spec.binds,
-                **(warmth.of(spec) if spec.sources else {}),
-            }
-        )
+            self.send(message)
         return running
 
     def send(self, message: dict[str, Any]) -> None:
+        """Tell the keeper; where it is gone, `_listen` ends what it kept."""
         with self._lock, contextlib.suppress(BrokenPipeError, ConnectionError):
             self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def close(self) -> None:
         """Kill every process and the keeper itself."""
+        self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._process.wait()
 
-    def _listen(self) -> None:
-        for line in self._lines:
-            message = json.loads(line)
-            if "started" in message:
-                self._running[message["started"]].pid = message["pid"]
-            else:
+    def _spawn(self) -> bool:
+        """Start a keeper process; whether its processes can have rooms of their own."""
+        warm = self._folder / "warm"
+        shutil.rmtree(warm, ignore_errors=True)
+        self._name = uuid.uuid4().hex
+        self._socket, theirs = socket.socketpair()
+        with (self._folder / "keeper.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(_KEEPER), str(theirs.fileno()), str(warm)],
+                env={**os.environ, KEPT: self._name},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        theirs.close()
+        lines = self._socket.makefile("rb")
+        has_rooms: bool = json.loads(lines.readline())["rooms"]
+        threading.Thread(target=self._listen, args=(lines,), name="keeper", daemon=True).start()
+        return has_rooms
+
+    def _listen(self, lines: BinaryIO) -> None:
+        with contextlib.suppress(ConnectionError):
+            for line in lines:
+                message = json.loads(line)
+                if "started" in message:
+                    with self._lock:
+                        started = self._running.get(message["started"])
+                    if started:
+                        started.pid = message["pid"]
+                    continue
                 with self._lock:
                     running = self._running.pop(message["exited"], None)
                 if running:
                     running.ended(message["code"])
         with self._lock:
             left, self._running = self._running, {}
+            if not self._closing:
+                _LOG.error("the keeper process is gone: what it kept is ended, and another is started")
+                self._process.wait()
+                self._end_orphans()
+                self._spawn()
         for running in left.values():
             running.ended(-signal.SIGKILL)
+
+    def _end_orphans(self) -> None:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get(KEPT) == self._name:
+                    process.kill()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
 import shutil
 import signal
+import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -16,13 +21,18 @@ from local_aws.cloud import Cloud
 from local_aws.containers import Container
 from local_aws.errors import validation_error
 from local_aws.images import Image
-from local_aws.logs import Forwarder, OnLine
+from local_aws.logs import Forwarder, OnLine, tail
 from local_aws.processes.keeper import Running
 from local_aws.store import now
 
+_LOG = logging.getLogger(__name__)
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopTrainingJob.html
 _STOP_SECONDS = 120
-_CHECK_SECONDS = 1.0
+_TICK_SECONDS = 0.1
+_LOOK_SECONDS = 1.0
+_AGAIN_SECONDS = 1.0
+REASON = 1024
+_OPEN = ("InProgress", "Stopping")
 _DISK_RESERVE = 256 * 1024**2
 
 DISK_FULL_REASON = (
@@ -30,10 +40,6 @@ DISK_FULL_REASON = (
     f"{_DISK_RESERVE // 1024**2} MB left"
 )
 EXITED, STOPPED, TIMED_OUT, DISK_FULL = "exited", "stopped", "timed out", "disk full"
-
-
-class JobFailed(Exception):
-    """The end of a job that did not succeed; the message becomes its FailureReason."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Job:
             Host(f"algo-{number}", Container(cloud, image, self.folder / f"algo-{number}"), logs / f"algo-{number}.log")
             for number in range(1, instances + 1)
         ]
+        self.failed_host = self.hosts[0]
 
     def update(self, **changes: Any) -> None:
         """Write changes of the job's description, with the time of the change."""
@@ -108,41 +115,46 @@ class Job:
         """Start every host's process, follow the logs and wait; answers how it ended and the first bad exit code."""
         if self.stopping:
             return STOPPED, 0
-        running = [start(host) for host in self.hosts]
+        running: list[Running] = []
+        forwarders: list[Forwarder] = []
         stamp = int(time.time())
-        forwarders = [
-            Forwarder(self.cloud, group, f"{self.name}/{host.name}-{stamp}", host.log, on_line).start()
-            for host in self.hosts
-        ]
-        end = self._wait(running, limits)
-        for forwarder in forwarders:
-            forwarder.finish()
-        codes = [process.wait() or 0 for process in running]
-        return end, next((code for code in codes if code != 0), 0)
+        try:
+            for host in self.hosts:
+                running.append(start(host))
+                stream = f"{self.name}/{host.name}-{stamp}"
+                forwarders.append(Forwarder(self.cloud, group, stream, host.log, on_line).start())
+            return self._wait(running, limits)
+        finally:
+            # However this ends, nothing of the job runs on after it.
+            self._end([process for process in running if process.wait(0) is None], 0)
+            for forwarder in forwarders:
+                forwarder.finish()
 
-    def _wait(self, running: list[Running], limits: Limits) -> str:
+    def _wait(self, running: list[Running], limits: Limits) -> tuple[str, int]:
         deadline = time.monotonic() + limits.seconds
+        next_look = 0.0
         while True:
-            alive = [process for process in running if process.wait(0) is None]
+            codes = [process.wait(0) for process in running]
+            failed = next((index for index, code in enumerate(codes) if code), None)
+            if failed is not None:
+                self.failed_host = self.hosts[failed]
+                return EXITED, codes[failed] or 0
+            alive = [process for process, code in zip(running, codes, strict=True) if code is None]
             if not alive:
-                return EXITED
-            if any(process.wait(0) not in (None, 0) for process in running):
-                self._end(alive, 0)
-                return EXITED
-            if self.stopping:
+                return EXITED, 0
+            if self.stopping or time.monotonic() >= deadline:
                 self._end(alive, _STOP_SECONDS)
-                return STOPPED
-            if time.monotonic() >= deadline:
-                self._end(alive, _STOP_SECONDS)
-                return TIMED_OUT
-            if self._disk_is_full(limits):
-                self._end(alive, 0)
-                return DISK_FULL
-            alive[0].wait(min(_CHECK_SECONDS, max(0.01, deadline - time.monotonic())))
+                return (STOPPED if self.stopping else TIMED_OUT), 0
+            if time.monotonic() >= next_look:
+                if self._disk_is_full(limits):
+                    return DISK_FULL, 0
+                next_look = time.monotonic() + _LOOK_SECONDS
+            alive[0].wait(_TICK_SECONDS)
 
     def _end(self, alive: list[Running], patience: float) -> None:
-        deadline = time.monotonic() + patience
+        """SIGTERM, `patience` seconds to heed it, SIGKILL."""
         if patience:
+            deadline = time.monotonic() + patience
             for process in alive:
                 process.signal(signal.SIGTERM)
             for process in alive:
@@ -150,12 +162,20 @@ class Job:
         for process in alive:
             if process.wait(0) is None:
                 process.kill()
+        for process in alive:
             process.wait()
 
     def _disk_is_full(self, limits: Limits) -> bool:
         if shutil.disk_usage(self.folder).free < _DISK_RESERVE:
             return True
         return any(_size(host.container.folder) + _size(host.log) > limits.disk for host in self.hosts)
+
+    def remove(self) -> None:
+        """Delete what the job wrote; a tree that is too deep for Python is `rm`'s to delete."""
+        try:
+            shutil.rmtree(self.folder)
+        except (OSError, RecursionError):
+            subprocess.run(["rm", "-rf", "--", self.folder], stderr=subprocess.DEVNULL, check=False)
 
 
 class Jobs:
@@ -170,11 +190,18 @@ class Jobs:
         self._running[key] = job
 
         def live() -> None:
+            reason = ""
             try:
                 body(job)
-            finally:
-                self._running.pop(key, None)
-                shutil.rmtree(job.folder, ignore_errors=True)
+            except sqlite3.OperationalError as error:
+                reason = f"{DISK_FULL_REASON} ({error})"
+            except Exception as error:
+                _LOG.exception("%s %s", job.kind, job.name)
+                reason = f"InternalServerError: {type(error).__name__}: {error}"
+            job.remove()
+            if reason:
+                _fail(job, reason)
+            self._running.pop(key, None)
 
         threading.Thread(target=live, name=f"{job.kind} {job.name}", daemon=True).start()
 
@@ -183,6 +210,22 @@ class Jobs:
         job = self._running.get((id(cloud), name))
         if job is not None:
             job.stop()
+
+
+def _fail(job: Job, reason: str) -> None:
+    """Write down that a job has failed, as soon as there is room to write it."""
+    word = "".join(part.capitalize() for part in job.kind.split("_"))
+    status = f"{word}Status"
+    changes = {status: "Failed", "FailureReason": reason[:REASON], f"{word.removesuffix('Job')}EndTime": now()}
+    if word == "TrainingJob":
+        changes["SecondaryStatus"] = "Failed"
+    while not job.cloud.stopping.is_set():
+        try:
+            job.cloud.store.update(job.kind, job.name, lambda row: {**row, **changes} if row[status] in _OPEN else None)
+        except sqlite3.OperationalError:
+            job.cloud.stopping.wait(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def describe(cloud: Cloud, kind: str, name: str, noun: str) -> dict[str, Any]:
@@ -205,15 +248,16 @@ def command_failed(host: Host, code: int, command: list[str]) -> str:
 
 
 def _last_lines(log: Path) -> list[str]:
-    from local_aws.logs import tail
-
     return tail(log, 5).splitlines()
 
 
 def _size(path: Path) -> int:
-    try:
-        if path.is_file():
-            return path.stat().st_size
-        return sum(entry.stat(follow_symlinks=False).st_size for entry in path.rglob("*") if not entry.is_dir())
-    except FileNotFoundError:
-        return 0
+    """The bytes below a path, as far as they can be seen: a job may create and delete while this looks."""
+    if not path.is_dir():
+        return path.stat().st_size if path.is_file() else 0
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(f"{folder}/{name}").st_size
+    return total

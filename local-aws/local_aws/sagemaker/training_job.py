@@ -13,7 +13,17 @@ from local_aws.cloud import Cloud
 from local_aws.containers import Container
 from local_aws.processes.keeper import Running
 from local_aws.sagemaker import script_mode
-from local_aws.sagemaker.jobs import DISK_FULL, DISK_FULL_REASON, STOPPED, TIMED_OUT, Host, Job, Limits, command_failed
+from local_aws.sagemaker.jobs import (
+    DISK_FULL,
+    DISK_FULL_REASON,
+    REASON,
+    STOPPED,
+    TIMED_OUT,
+    Host,
+    Job,
+    Limits,
+    command_failed,
+)
 from local_aws.sagemaker.metrics import MetricReader
 from local_aws.sagemaker.s3_io import DownloadFailed, Shard, UploadFailed, download, upload_folder, upload_tar
 from local_aws.sagemaker.script_mode import Script, SourcesRefused
@@ -21,7 +31,6 @@ from local_aws.store import now
 
 KIND = "training_job"
 GROUP = "/aws/sagemaker/TrainingJobs"
-_REASON = 1024
 # A job may print a metric a thousand times a second; its description follows at a reader's pace.
 _METRICS_SECONDS = 1.0
 
@@ -66,9 +75,6 @@ class TrainingJob:
             self._fail(str(error))
         except (SourcesRefused, environments.RequirementsRefused) as error:
             self._fail(f"AlgorithmError: {error}")
-        except Exception as error:
-            self._fail(f"InternalServerError: {type(error).__name__}: {error}")
-            raise
 
     def _bring_inputs(self) -> None:
         described = self._described
@@ -193,12 +199,11 @@ class TrainingJob:
             self.job.update(ModelArtifacts={"S3ModelArtifacts": artifact})
 
     def _reason(self, code: int) -> str:
-        for host in self.job.hosts:
-            file = host.container.path("/opt/ml/output/failure")
-            if file.is_file() and file.stat().st_size:
-                return f"AlgorithmError: {file.read_text(errors='replace').strip()}, exit code: {code}"
+        file = self.job.failed_host.container.path("/opt/ml/output/failure")
+        if file.is_file() and file.stat().st_size:
+            return f"AlgorithmError: {file.read_text(errors='replace').strip()}, exit code: {code}"
         script = self._described.get("HyperParameters", {}).get("sagemaker_program", "the container").strip('"')
-        return f"AlgorithmError: {command_failed(self.job.hosts[0], code, ['python', script])}, exit code: {code}"
+        return f"AlgorithmError: {command_failed(self.job.failed_host, code, ['python', script])}, exit code: {code}"
 
     def _phase(self, status: str, message: str) -> None:
         self._cloud.store.update(KIND, self.job.name, lambda body: _in_phase(body, status, message))
@@ -219,7 +224,7 @@ class TrainingJob:
         self._cloud.store.update(KIND, self.job.name, end)
 
     def _fail(self, reason: str) -> None:
-        reason = reason[:_REASON]
+        reason = reason[:REASON]
         self.job.update(FailureReason=reason)
         self._finish("Failed", "Failed", reason)
 

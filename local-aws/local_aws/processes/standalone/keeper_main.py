@@ -28,19 +28,25 @@ import rooms
 _PR_SET_CHILD_SUBREAPER = 36
 _MOST_WARM = 3
 _MARK = "LOCAL_AWS_PROCESS"
+_KEPT = "LOCAL_AWS_KEEPER"
 _HERE = Path(__file__).parent
 
 
 class Keeper:
     """The loop and what it knows: processes by id, and the warm ones by what they have imported."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, folder: Path) -> None:
         self._control = control
+        self._folder = folder
         self._selector = selectors.DefaultSelector()
         self._buffers: dict[socket.socket, bytes] = {}
         self._pids: dict[str, int] = {}
+        self._namespaces: dict[str, int] = {}
         self._warm: dict[str, socket.socket] = {}
-        self._waiting: dict[socket.socket, dict[str, dict[str, Any]]] = {}
+        # What each warm process was asked to start: by id, and removed when that has ended.
+        self._asked: dict[socket.socket, dict[str, dict[str, Any]]] = {}
+        self._unsent: dict[socket.socket, bytes] = {}
+        self._warm_pids: dict[socket.socket, int] = {}
 
     def run(self) -> None:
         """Serve until the server is gone, then leave nothing behind."""
@@ -53,11 +59,15 @@ class Keeper:
         self._listen(self._control)
         self._selector.register(wake_read, selectors.EVENT_READ)
         while True:
-            for key, _ in self._selector.select():
+            for key, events in self._selector.select():
                 if key.fileobj == wake_read:
                     os.read(wake_read, 4096)
                     self._reap()
-                elif not self._receive(key.fileobj):  # type: ignore[arg-type]
+                elif key.fileobj not in self._buffers:
+                    continue
+                elif events & selectors.EVENT_WRITE:
+                    self._flush(key.fileobj)
+                elif not self._receive(key.fileobj):
                     return
 
     def _listen(self, source: socket.socket) -> None:
@@ -85,78 +95,121 @@ class Keeper:
 
     def _obey(self, message: dict[str, Any]) -> None:
         if "signal" in message:
-            self._signal_family(message["id"], message["signal"])
+            self._signal(message["id"], message["signal"])
         elif message.get("warm"):
             self._start_warm(message)
         else:
             self._start(message)
 
     def _start(self, spec: dict[str, Any]) -> None:
-        pid = os.fork()
+        pid, namespace = launch.child_of_this(spec)
         if pid == 0:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
             try:
-                launch.prepare(spec)
                 os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - starting programs is its trade
             except OSError as error:
                 launch.fail(error)
-        self._pids[spec["id"]] = pid
-        self._tell({"started": spec["id"], "pid": pid})
+        self._started(spec["id"], pid, namespace)
+
+    def _started(self, name: str, pid: int, namespace: int) -> None:
+        self._pids[name] = pid
+        self._namespaces[name] = namespace
+        self._tell({"started": name, "pid": pid})
+
+    def _ended(self, name: str, code: int) -> None:
+        """A process is gone: so is all that it left running."""
+        self._signal_family(name, signal.SIGKILL)
+        self._pids.pop(name, None)
+        self._namespaces.pop(name, None)
+        self._tell({"exited": name, "code": code})
 
     def _start_warm(self, spec: dict[str, Any]) -> None:
         warm = self._warm.pop(spec["warm"], None) or self._new_warm(spec)
         self._warm[spec["warm"]] = warm
-        self._waiting[warm][spec["id"]] = spec
-        warm.sendall(json.dumps(spec).encode() + b"\n")
+        self._asked[warm][spec["id"]] = spec
+        self._unsent[warm] += json.dumps(spec).encode() + b"\n"
+        self._flush(warm)
+
+    def _flush(self, warm: socket.socket) -> None:
+        """Send what a warm process takes now: one that is importing must not hold up the others."""
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            sent = warm.send(self._unsent[warm]) if self._unsent[warm] else 0
+            self._unsent[warm] = self._unsent[warm][sent:]
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent[warm] else 0)
+        self._selector.modify(warm, events)
 
     def _new_warm(self, spec: dict[str, Any]) -> socket.socket:
         ours, theirs = socket.socketpair()
-        environment = dict(spec["warm_env"])
-        subprocess.Popen(
-            [spec["argv"][0], str(_HERE / "warm.py"), str(theirs.fileno())],
-            env=environment,
+        process = subprocess.Popen(
+            [spec["argv"][0], str(_HERE / "warm.py"), str(theirs.fileno()), str(self._folder / spec["warm"])],
+            env={**spec["warm_env"], _KEPT: os.environ[_KEPT]},
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
         theirs.close()
-        self._waiting[ours] = {}
+        ours.setblocking(False)
+        self._asked[ours], self._unsent[ours], self._warm_pids[ours] = {}, b"", process.pid
         self._listen(ours)
         while len(self._warm) >= _MOST_WARM:
-            idle = next((name for name, it in self._warm.items() if not self._waiting[it]), None)
+            idle = next((name for name, it in self._warm.items() if not self._asked[it]), None)
             if idle is None:
                 break
             self._drop_warm(self._warm.pop(idle))
         return ours
 
     def _relay(self, warm: socket.socket, message: dict[str, Any]) -> None:
-        if "started" in message:
-            self._pids[message["started"]] = message["pid"]
+        name = message.get("started") or message["exited"]
+        if name not in self._asked.get(warm, {}):
+            self._end_unwanted(message)
+        elif "started" in message:
+            self._started(name, message["pid"], message["namespace"])
         else:
-            self._waiting[warm].pop(message["exited"], None)
-            self._signal_family(message["exited"], signal.SIGKILL)
-            self._pids.pop(message["exited"], None)
-        self._tell(message)
+            del self._asked[warm][name]
+            self._ended(name, message["code"])
+
+    def _end_unwanted(self, message: dict[str, Any]) -> None:
+        """A process that was given up before it started, and has started all the same."""
+        if "started" in message:
+            name = message["started"]
+            self._pids[name], self._namespaces[name] = message["pid"], message["namespace"]
+            self._signal_family(name, signal.SIGKILL)
+            del self._pids[name], self._namespaces[name]
 
     def _warm_one_is_gone(self, warm: socket.socket) -> None:
-        waiting = self._waiting[warm]
+        asked = self._asked[warm]
         self._warm = {name: it for name, it in self._warm.items() if it is not warm}
         self._drop_warm(warm)
-        for name, spec in waiting.items():
+        for name, spec in asked.items():
             if name in self._pids:
-                self._signal_family(name, signal.SIGKILL)
-                self._pids.pop(name)
-                self._tell({"exited": name, "code": -signal.SIGKILL})
+                self._ended(name, -signal.SIGKILL)
             else:
                 self._start(spec)
 
     def _drop_warm(self, warm: socket.socket) -> None:
         self._selector.unregister(warm)
-        self._buffers.pop(warm)
-        self._waiting.pop(warm)
+        for table in (self._buffers, self._asked, self._unsent, self._warm_pids):
+            table.pop(warm)
         warm.close()
+
+    def _signal(self, name: str, number: int) -> None:
+        if name in self._pids:
+            self._signal_family(name, number)
+            return
+        warm = next((it for it, asked in self._asked.items() if name in asked), None)
+        if warm is None:
+            return
+        # Its imports are not done. What never began is ended by forgetting it, and a warm process that has started
+        # nothing is ended with it: its imports may never be done.
+        del self._asked[warm][name]
+        self._tell({"exited": name, "code": -number})
+        if not any(other in self._pids for other in self._asked[warm]):
+            pid = self._warm_pids[warm]
+            self._warm_one_is_gone(warm)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         ids = {pid: name for name, pid in self._pids.items()}
@@ -169,18 +222,24 @@ class Keeper:
                 return
             name = ids.get(pid)
             if name is not None and name in self._pids:
-                self._signal_family(name, signal.SIGKILL)
-                self._pids.pop(name)
-                self._tell({"exited": name, "code": os.waitstatus_to_exitcode(status)})
+                self._ended(name, os.waitstatus_to_exitcode(status))
 
     def _signal_family(self, name: str, number: int) -> None:
-        """Signal a process, all that share its session and all that carry its mark, wherever they have moved."""
+        """Signal a process and all that comes from it: what shares its session, its mark or its mount namespace.
+
+        Nothing leaves a namespace by forking, so with rooms this is complete.
+        """
         leader = self._pids.get(name)
         if leader is None:
             return
+        namespace = self._namespaces[name]
         for process in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
-                if os.getsid(process.pid) == leader or process.environ().get(_MARK) == name:
+            with contextlib.suppress(psutil.Error, OSError):
+                if (
+                    os.getsid(process.pid) == leader
+                    or (namespace and os.stat(f"/proc/{process.pid}/ns/mnt").st_ino == namespace)
+                    or process.environ().get(_MARK) == name
+                ):
                     process.send_signal(number)
 
     def _tell(self, event: dict[str, Any]) -> None:
@@ -208,16 +267,16 @@ def _leave_nothing() -> None:
         time.sleep(0.01)
 
 
-def main(control: socket.socket) -> None:
+def main(control: socket.socket, folder: Path) -> None:
     """Say first whether rooms can be had, then keep."""
     _become_subreaper()
     wanted = os.environ.get("LOCAL_AWS_ROOMS") != "off"
     control.sendall(json.dumps({"rooms": wanted and rooms.available()}).encode() + b"\n")
     try:
-        Keeper(control).run()
+        Keeper(control, folder).run()
     finally:
         _leave_nothing()
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2]))

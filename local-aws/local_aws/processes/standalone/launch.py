@@ -11,8 +11,30 @@ import rooms
 NOT_STARTED = 127
 
 
-def prepare(spec: dict[str, Any]) -> None:
-    """Turn the calling (just forked) process into the one that `spec` describes, short of running its program."""
+def child_of_this(spec: dict[str, Any]) -> tuple[int, int]:
+    """Fork. In the child: become the process that `spec` describes, short of running its program, and return (0, 0).
+
+    In the parent: return the child's pid and the inode of its mount namespace (0 where it has none of its own), by
+    which all that ever descends from it is known, wherever it moves.
+    """
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(read)
+            _prepare(spec)
+            os.write(write, str(_namespace() if spec["binds"] else 0).encode())
+            os.close(write)
+        except OSError as error:
+            fail(error)
+        return 0, 0
+    os.close(write)
+    told = os.read(read, 32)
+    os.close(read)
+    return pid, int(told or 0)
+
+
+def _prepare(spec: dict[str, Any]) -> None:
     os.setsid()
     log = os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -21,6 +43,10 @@ def prepare(spec: dict[str, Any]) -> None:
     if spec["binds"]:
         rooms.enter(spec["binds"])
     os.chdir(spec["cwd"])
+
+
+def _namespace() -> int:
+    return os.stat("/proc/self/ns/mnt").st_ino
 
 
 def fail(error: BaseException) -> None:

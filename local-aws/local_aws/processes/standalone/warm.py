@@ -18,7 +18,6 @@ import selectors
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import types
 from pathlib import Path
@@ -29,10 +28,10 @@ import launch
 _RUNNING: dict[int, str] = {}
 
 
-def main(control: socket.socket) -> None:
-    """Serve until the keeper closes the control socket."""
+def main(control: socket.socket, learned: Path) -> None:
+    """Serve until the keeper closes the control socket; `learned` is a folder for what the first run imported."""
     _forget_this_folder()
-    learned = Path(tempfile.mkdtemp(prefix="local-aws-warm-"))
+    learned.mkdir(parents=True, exist_ok=True)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -51,10 +50,6 @@ def main(control: socket.socket) -> None:
                 continue
             received = control.recv(65536)
             if not received:
-                with contextlib.suppress(OSError):
-                    for file in learned.iterdir():
-                        file.unlink()
-                    learned.rmdir()
                 return
             buffer += received
             while b"\n" in buffer:
@@ -62,26 +57,24 @@ def main(control: socket.socket) -> None:
                 spec = json.loads(line)
                 if not knows_all:
                     knows_all = _import_learned(learned)
+                sys.argv = spec["argv"][1:2]
                 _import(_named_at_the_top(spec))
                 gc.collect()
                 gc.freeze()
-                pid = _fork(spec, learned)
+                pid, namespace = _fork(spec, learned, control)
                 _RUNNING[pid] = spec["id"]
-                _tell(control, {"started": spec["id"], "pid": pid})
+                _tell(control, {"started": spec["id"], "pid": pid, "namespace": namespace})
 
 
-def _fork(spec: dict[str, Any], learned: Path) -> int:
-    pid = os.fork()
+def _fork(spec: dict[str, Any], learned: Path, control: socket.socket) -> tuple[int, int]:
+    pid, namespace = launch.child_of_this(spec)
     if pid:
-        return pid
+        return pid, namespace
+    control.close()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        launch.prepare(spec)
-    except OSError as error:
-        launch.fail(error)
     before = set(sys.modules)
     code = _run(spec)
     library = tuple({str(Path(sys.modules[name].__file__ or "").parent) for name in ("os", "json")})
@@ -193,4 +186,4 @@ def _forget_this_folder() -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2]))
