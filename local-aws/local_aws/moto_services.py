@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
@@ -23,11 +24,14 @@ os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local_aws import bucket_policy
+from local_aws import bucket_policy, wire
+from local_aws.errors import AwsError
 from local_aws.s3_objects import S3Objects
 
 _LOG = logging.getLogger(__name__)
 _READS = ("Get", "Describe", "List", "Batch", "Filter", "Search", "Simulate", "Lookup", "PutLogEvents", "PutMetricData")
+_FORM = "application/x-www-form-urlencoded"
+_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]*/([^/]+)/aws4_request")
 _KEPT_HEADERS = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "RAW_URI")
 
 
@@ -36,7 +40,7 @@ class MotoServices:
 
     def __init__(self, home: Path) -> None:
         bucket_policy.install()
-        self._app = DomainDispatcherApplication(create_backend_app)
+        self._moto = DomainDispatcherApplication(create_backend_app)
         self._journal = sqlite3.connect(home / "moto.sqlite", check_same_thread=False, isolation_level=None)
         self._journal.execute("PRAGMA journal_mode=WAL")
         self._journal.execute(
@@ -75,6 +79,31 @@ class MotoServices:
                     self._objects.forget_what_is_gone(environ["PATH_INFO"])
         return answer
 
+    def _app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """moto, whose own failures are refusals in the words of the service: clients try others again, in vain."""
+        service, operation = _asked(environ)
+        form = environ.get("CONTENT_TYPE", "").startswith(_FORM)
+        started: list[tuple[Any, ...]] = []
+        cause = ""
+        try:
+            answer = self._moto(environ, lambda *line: started.append(line))
+            if not started[-1][0].startswith(("4", "5")):
+                start_response(*started[-1])
+                return answer
+            body = b"".join(answer)
+            if not _is_of_the_web_framework(started[-1][0], body, environ["REQUEST_METHOD"]):
+                start_response(*started[-1])
+                return [body]
+            _LOG.error("moto answered %s %s with %s: %r", service, operation, started[-1][0], body[:200])
+        except Exception as error:
+            _LOG.exception("moto failed at %s:%s", service, operation)
+            if not isinstance(error, NotImplementedError):
+                cause = f": {type(error).__name__}: {error}"
+        error_code, message = "UnknownOperationException", f"{service}:{operation} is not carried out by local-aws"
+        refused = AwsError(error_code, f"{message} (nor by moto){cause}")
+        protocol = "query" if form and service != "ec2" else None
+        return wire.send(wire.refusal(service, refused, protocol), start_response)
+
     def _send(self, sequence: int, environ: dict[str, Any], body: bytes, start: Callable[..., Any]) -> Iterable[bytes]:
         mock_random.seed(sequence)
         return self._app({**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start)
@@ -87,6 +116,22 @@ class MotoServices:
             if not status[-1].startswith("2"):
                 _LOG.warning("replay of %s %s: %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], status[-1])
         self._objects.restore()
+
+
+def _asked(environ: dict[str, Any]) -> tuple[str, str]:
+    """The service that a request is signed for and its operation, or method and path where it names none."""
+    signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    s3 = _is_s3(environ)
+    named = "" if s3 else _operation(environ)
+    service = signed.group(1) if signed else "s3" if s3 else environ["HTTP_X_AMZ_TARGET"].partition(".")[0]
+    return service, named or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+
+
+def _is_of_the_web_framework(status: str, body: bytes, method: str) -> bool:
+    """Whether an error is a page of moto's web framework, and no service's error in JSON or XML."""
+    if body[:9].lower() == b"<!doctype":
+        return True
+    return status.startswith("5") and method != "HEAD" and not body.lstrip().startswith((b"{", b"<"))
 
 
 def _is_s3(environ: dict[str, Any]) -> bool:
@@ -108,7 +153,7 @@ def _operation(environ: dict[str, Any]) -> str:
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
         return target.rpartition(".")[2]
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+    if environ.get("CONTENT_TYPE", "").startswith(_FORM):
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(body)
         for field in body.split(b"&"):

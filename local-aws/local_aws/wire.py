@@ -6,16 +6,18 @@ moto's parsers and serializers, which are made from botocore's models, do the wo
 from __future__ import annotations
 
 import functools
+import http
 import json
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from botocore.exceptions import UnknownServiceError
 from botocore.utils import parse_timestamp
 from moto.core.model import OperationModel, ServiceModel
 from moto.core.parse import JSONParser, QueryParser
@@ -24,7 +26,6 @@ from moto.core.serialize import get_serializer_class
 from local_aws.contract import Contract
 from local_aws.errors import AwsError
 from local_aws.store import now
-
 
 # No request of the services carried out here comes near it, and whatever walks a request recursively can bear it.
 _DEPTH = 100
@@ -74,17 +75,39 @@ def answer(service: str, operation: str, result: dict[str, Any]) -> Answer:
     return _answer(response["status_code"], response["headers"], body.encode() if isinstance(body, str) else body)
 
 
-def refusal(service: str, error: AwsError) -> Answer:
-    """An error response in the service's protocol."""
-    if service in ("cloudformation", "iam"):
+def refusal(service: str, error: AwsError, protocol: str | None = None) -> Answer:
+    """An error response in the service's protocol, or in the one given where the request shows which it is."""
+    protocol = protocol or protocol_of(service)
+    if protocol in ("query", "ec2", "rest-xml"):
         fault = "Sender" if error.status < 500 else "Receiver"
-        body = (
-            f"<ErrorResponse><Error><Type>{fault}</Type><Code>{escape(error.code)}</Code>"
-            f"<Message>{escape(error.message)}</Message></Error><RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"
-        )
-        return _answer(error.status, {"Content-Type": "text/xml"}, body.encode())
+        told, request_id = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>", uuid.uuid4()
+        if protocol == "ec2":
+            text = f"<Response><Errors><Error>{told}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+        elif service == "s3":
+            text = f"<Error>{told}<RequestId>{request_id}</RequestId></Error>"
+        else:
+            error_element = f"<Error><Type>{fault}</Type>{told}</Error>"
+            text = f"<ErrorResponse>{error_element}<RequestId>{request_id}</RequestId></ErrorResponse>"
+        return _answer(error.status, {"Content-Type": "text/xml"}, text.encode())
     headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
     return _answer(error.status, headers, json.dumps({"__type": error.code, "message": error.message}).encode())
+
+
+def protocol_of(service: str) -> str:
+    """The protocol of a service by the name it signs with; "json" for one that botocore knows by another name."""
+    try:
+        return str(Contract.of(service).model.protocol)
+    except UnknownServiceError:
+        return "json"
+
+
+def send(answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """An answer as a WSGI response."""
+    start_response(
+        f"{answer.status} {http.HTTPStatus(answer.status).phrase}",
+        [*answer.headers, ("Content-Length", str(len(answer.body)))],
+    )
+    return [answer.body]
 
 
 def _check_json(body: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 import requests
+from botocore import xform_name
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -84,6 +85,29 @@ def test_a_time_without_a_zone_is_taken_as_utc(cloud: Any) -> None:
 def test_a_token_that_no_page_ended_with_is_refused(cloud: Any, token: str) -> None:
     answer = call(cloud, "ListModelPackageGroups", json.dumps({"NextToken": token}).encode())
     assert (answer.status_code, answer.json()["__type"]) == (400, "ValidationException")
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_"),
+    [
+        ("codeconnections", "ListConnections", {}),
+        ("codebuild", "UpdateProject", {"name": "p"}),
+        ("iam", "SimulateCustomPolicy", {"PolicyInputList": ["{}"], "ActionNames": ["s3:GetObject"]}),
+    ],
+)
+def test_an_operation_that_moto_lacks_is_refused_at_once_in_the_words_of_its_service(
+    cloud: Any, service: str, operation: str, request_: dict[str, Any]
+) -> None:
+    with pytest.raises(ClientError, match=f"{service}:{operation} is not carried out by local-aws") as caught:
+        getattr(cloud.client(service), xform_name(operation))(**request_)
+    told = caught.value.response
+    assert (told["ResponseMetadata"]["HTTPStatusCode"], told["Error"]["Code"]) == (400, "UnknownOperationException")
+
+
+def test_a_page_that_no_service_has_is_refused_in_json_and_not_in_html(cloud: Any) -> None:
+    with pytest.raises(ClientError, match=r"eks:GET /clusters/c/insights.* is not carried out by local-aws") as caught:
+        cloud.client("eks").describe_insight(clusterName="c", id="i")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 def test_a_missing_member_is_named(cloud: Any) -> None:
