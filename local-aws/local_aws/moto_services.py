@@ -8,6 +8,7 @@ here: `logs` forwards them anew from the jobs' own files.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -26,10 +27,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from local_aws import bucket_policy, wire
 from local_aws.errors import AwsError
-from local_aws.s3_objects import S3Objects
+from local_aws.s3_objects import S3Objects, disk_full
 
 _LOG = logging.getLogger(__name__)
 _READS = ("Get", "Describe", "List", "Batch", "Filter", "Search", "Simulate", "Lookup", "PutLogEvents", "PutMetricData")
+# No space left, quota used up, file too large: the disk is full for us.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORM = "application/x-www-form-urlencoded"
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]*/([^/]+)/aws4_request")
 _KEPT_HEADERS = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "RAW_URI")
@@ -62,27 +65,29 @@ class MotoServices:
             name: value for name, value in environ.items() if name.startswith(_KEPT_HEADERS) and isinstance(value, str)
         }
         with self._lock:
-            sequence = self._journal.execute("SELECT IFNULL(MAX(sequence), 0) + 1 FROM requests").fetchone()[0]
-            status: list[str] = []
-
-            def start(line: str, headers: Any, exc_info: Any = None) -> Any:
-                status.append(line)
-                return start_response(line, headers, exc_info) if exc_info else start_response(line, headers)
-
-            answer = list(self._send(sequence, environ, body, start))
-            if status and status[-1].startswith("2"):
-                self._journal.execute(
-                    "INSERT INTO requests (sequence, environ, body) VALUES (?, ?, ?)",
-                    (sequence, json.dumps(kept), body),
-                )
-                if s3:
+            # Written first, and struck out if moto refuses: what is answered as done is in the journal for certain.
+            try:
+                row = (json.dumps(kept), body)
+                written = self._journal.execute("INSERT INTO requests (environ, body) VALUES (?, ?)", row)
+            except sqlite3.OperationalError as error:
+                return self._refused(environ, disk_full(error), start_response)
+            sequence = written.lastrowid or 0
+            started: list[tuple[Any, ...]] = []
+            answer = list(self._send(sequence, environ, body, lambda *line: started.append(line)))
+            try:
+                if not started[-1][0].startswith("2"):
+                    self._journal.execute("DELETE FROM requests WHERE sequence=?", (sequence,))
+                elif s3:
                     self._objects.forget_what_is_gone(environ["PATH_INFO"])
+            except (OSError, sqlite3.OperationalError):
+                # Harmless: a replay is refused as the request was, and what has no bucket or file is not given back.
+                _LOG.exception("could not tidy up after %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        start_response(*started[-1])
         return answer
 
     def _app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """moto, whose own failures are refusals in the words of the service: clients try others again, in vain."""
         service, operation = _asked(environ)
-        form = environ.get("CONTENT_TYPE", "").startswith(_FORM)
         started: list[tuple[Any, ...]] = []
         cause = ""
         try:
@@ -97,12 +102,18 @@ class MotoServices:
             _LOG.error("moto answered %s %s with %s: %r", service, operation, started[-1][0], body[:200])
         except Exception as error:
             _LOG.exception("moto failed at %s:%s", service, operation)
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                return self._refused(environ, disk_full(error), start_response)
             if not isinstance(error, NotImplementedError):
                 cause = f": {type(error).__name__}: {error}"
-        error_code, message = "UnknownOperationException", f"{service}:{operation} is not carried out by local-aws"
-        refused = AwsError(error_code, f"{message} (nor by moto){cause}")
-        protocol = "query" if form and service != "ec2" else None
-        return wire.send(wire.refusal(service, refused, protocol), start_response)
+        message = f"{service}:{operation} is not carried out by local-aws (nor by moto){cause}"
+        return self._refused(environ, AwsError("UnknownOperationException", message), start_response)
+
+    def _refused(self, environ: dict[str, Any], error: AwsError, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """A refusal in the words of the service; that a request is a form shows its protocol, whatever its service."""
+        service = _service(environ)
+        form = environ.get("CONTENT_TYPE", "").startswith(_FORM) and service not in ("ec2", "s3")
+        return wire.send(wire.refusal(service, error, "query" if form else None), start_response)
 
     def _send(self, sequence: int, environ: dict[str, Any], body: bytes, start: Callable[..., Any]) -> Iterable[bytes]:
         mock_random.seed(sequence)
@@ -119,12 +130,17 @@ class MotoServices:
 
 
 def _asked(environ: dict[str, Any]) -> tuple[str, str]:
-    """The service that a request is signed for and its operation, or method and path where it names none."""
+    """The service of a request and its operation, or method and path where it names none."""
+    named = "" if _is_s3(environ) else _operation(environ)
+    return _service(environ), named or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+
+
+def _service(environ: dict[str, Any]) -> str:
+    """The service that a request is signed for, or that an unsigned one means."""
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-    s3 = _is_s3(environ)
-    named = "" if s3 else _operation(environ)
-    service = signed.group(1) if signed else "s3" if s3 else environ["HTTP_X_AMZ_TARGET"].partition(".")[0]
-    return service, named or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    if signed:
+        return signed.group(1)
+    return "s3" if _is_s3(environ) else str(environ.get("HTTP_X_AMZ_TARGET", "")).partition(".")[0]
 
 
 def _is_of_the_web_framework(status: str, body: bytes, method: str) -> bool:
