@@ -7,15 +7,27 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import psutil
 
 _HOME = Path(".local/aws")
+_DOWN_SECONDS = 30
+
+
+def _not_under_a_file(context: click.Context, parameter: click.Parameter, home: Path) -> Path:
+    nearest = next(path for path in (home, *home.parents, Path()) if path.exists())
+    if not nearest.is_dir():
+        raise click.BadParameter(f"{home} cannot be a folder: {nearest} is a file.", context, parameter)
+    return home
+
+
 _home = click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
     default=_HOME,
+    callback=_not_under_a_file,
     show_default=True,
     help="Folder of all its state.",
 )
@@ -45,14 +57,12 @@ def up(home: Path, port: int, region: str, foreground: bool) -> None:
     if not foreground:
         _start_in_background(home, port, region)
         return
-    from local_aws.server import serve
+    from local_aws.server import CannotServe, serve
 
     try:
         serve(home, port, region, ready=lambda url: click.echo(f"listening on {url}"))
-    except OSError as error:
-        raise click.ClickException(
-            f"Port {port} on 127.0.0.1 cannot be had ({error.strerror}): name another with --port."
-        ) from error
+    except CannotServe as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()
@@ -63,12 +73,18 @@ def down(home: Path) -> None:
     if not running:
         click.echo("not running")
         return
-    process = psutil.Process(running["pid"])
-    process.terminate()
     try:
-        process.wait(30)
+        process = psutil.Process(running["pid"])
+        process.terminate()
+        try:
+            process.wait(_DOWN_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(_DOWN_SECONDS)
     except psutil.TimeoutExpired:
-        process.kill()
+        raise click.ClickException(f"process {running['pid']} was killed and has not ended") from None
+    except psutil.NoSuchProcess:
+        pass  # it ended by itself, which is what was asked for
     click.echo("stopped")
 
 
@@ -101,20 +117,25 @@ def build_image(home: Path, uri: str, arguments: tuple[str, ...], context: Path)
     click.echo(f"{uri} is sha256:{record.digest}, on {record.python}")
 
 
-def _running(home: Path) -> dict[str, str | int] | None:
-    """The record of the server on this home, when that process is alive and is ours."""
+def _running(home: Path) -> dict[str, Any] | None:
+    """The record of the server on this home, when the process that wrote it is alive."""
     try:
         record = json.loads((home / "server.json").read_text())
-        alive = "local_aws" in " ".join(psutil.Process(record["pid"]).cmdline())
-    except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
+        # The number of a process that ended may be another's by now; the time of its start is not.
+        alive = abs(psutil.Process(record["pid"]).create_time() - record["started"]) < 1
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, psutil.NoSuchProcess):
         return None
     return record if alive else None
 
 
 def _start_in_background(home: Path, port: int, region: str) -> None:
-    home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
-    with log.open("ab") as file:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        file = log.open("ab")
+    except OSError as error:
+        raise click.ClickException(f"home {home} cannot be used: {error.strerror}") from error
+    with file:
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -135,11 +156,14 @@ def _start_in_background(home: Path, port: int, region: str) -> None:
             start_new_session=True,
         )
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline:
+        ended = process.poll() is not None
         running = _running(home)
         if running:
             click.echo(f"up: {running['endpoint_url']} (process {running['pid']})")
             return
+        if ended:
+            break
         time.sleep(0.05)
     tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:])
     raise click.ClickException(f"the cloud did not come up; the end of {log} says:\n{tail}")

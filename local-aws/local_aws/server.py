@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import signal
 import socket
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
+
+import psutil
 
 from local_aws import http_server, services  # noqa: F401 - registers the operations
 from local_aws.cloud import Cloud, Settings
@@ -22,26 +28,32 @@ from local_aws.store import Store
 _LOG = logging.getLogger(__name__)
 
 
+class CannotServe(Exception):
+    """A home or a port that no server can have now; the message is for the one who asked."""
+
+
 def serve(home: Path, port: int, region: str, ready: Callable[[str], None]) -> None:
     """Run a cloud on the state in `home` until SIGTERM or SIGINT; `ready` is called with its address.
 
-    `port` 0 takes the one this home had last, if it is free, or any free one. Raises `OSError` when `port` is taken.
+    `port` 0 takes the one this home had last, if it is free, or any free one. Raises `CannotServe` when `port` is
+    taken, when another server serves `home`, and when `home` cannot be written or read.
     """
-    home.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     for noisy in ("botocore", "waitress.queue", "werkzeug"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    listener = _listener(home / "port", port)
-    settings = Settings(home=home.resolve(), port=listener.getsockname()[1], region=region)
-    keeper = Keeper(home)
-    if not keeper.has_rooms:
-        _LOG.info("no private mounts here: jobs are given host paths in place of /opt/ml")
-    cloud = Cloud(settings, Store(home / "state.sqlite"), keeper)
-    server = http_server.create(Front(cloud, MotoServices(home)), listener)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
     record = home / "server.json"
-    record.write_text(json.dumps({"pid": os.getpid(), "endpoint_url": settings.endpoint_url, "region": region}))
+    with _usable(home):
+        lock = _locked(home, record)
+        listener = _listener(home / "port", port)
+        settings = Settings(home=home.resolve(), port=listener.getsockname()[1], region=region)
+        keeper = Keeper(home)
+        if not keeper.has_rooms:
+            _LOG.info("no private mounts here: jobs are given host paths in place of /opt/ml")
+        cloud = Cloud(settings, Store(home / "state.sqlite"), keeper)
+        server = http_server.create(Front(cloud, MotoServices(home)), listener)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _stop)
+        _write_record(record, {"endpoint_url": settings.endpoint_url, "region": region})
     threading.Thread(target=_announce, args=(cloud, ready), daemon=True).start()
     try:
         server.run()
@@ -51,16 +63,57 @@ def serve(home: Path, port: int, region: str, ready: Callable[[str], None]) -> N
         cloud.stopping.set()
         keeper.close()
         record.unlink(missing_ok=True)
+        lock.close()
+
+
+@contextmanager
+def _usable(home: Path) -> Iterator[None]:
+    """What keeps a server from opening its home, in words: no space, no permission, a file that is no database."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotServe(f"home {home} cannot be used: {error.strerror or error}") from error
+    except sqlite3.DatabaseError as error:
+        raise CannotServe(f"home {home} cannot be used: {error}") from error
+
+
+def _locked(home: Path, record: Path) -> IO[str]:
+    """The lock of a home, which this process has until it ends, however it ends."""
+    home.mkdir(parents=True, exist_ok=True)
+    lock = (home / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        place = f" at {json.loads(record.read_text())['endpoint_url']}" if record.exists() else ""
+        raise CannotServe(
+            f"home {home} is served already by process {lock.read() or '(just started)'}{place}"
+        ) from None
+    if lock.tell():
+        lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _write_record(path: Path, told: dict[str, Any]) -> None:
+    """Say who serves, at once or not at all: `up` and `down` may read at any time."""
+    process = psutil.Process()
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"pid": process.pid, "started": process.create_time(), **told}))
+    draft.replace(path)
 
 
 def _listener(memory: Path, port: int) -> socket.socket:
     """A socket on `port`, or on the port of the last time: addresses that people and endpoints noted down stay true."""
-    last = int(memory.read_text()) if port == 0 and memory.exists() else port
+    noted = memory.read_text() if port == 0 and memory.exists() else ""
     try:
-        listener = socket.create_server(("127.0.0.1", last))
-    except OSError:
+        listener = socket.create_server(("127.0.0.1", int(noted) if noted.isdecimal() else port))
+    except OSError as error:
         if port != 0:
-            raise
+            raise CannotServe(
+                f"Port {port} on 127.0.0.1 cannot be had ({error.strerror}): name another with --port."
+            ) from error
         listener = socket.create_server(("127.0.0.1", 0))
     memory.write_text(str(listener.getsockname()[1]))
     return listener
