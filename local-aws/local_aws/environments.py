@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.metadata
+import os
 import shutil
+import signal
 import subprocess
 import sys
-import threading
 import venv
-from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uv
 from packaging.requirements import InvalidRequirement, Requirement
 
 from local_aws.cloud import Cloud
+from local_aws.processes.keeper import ProcessSpec
 
 _INSTALL_SECONDS = 1800
-_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+Run = Callable[[list[str], Path], int | None]
 
 
 class RequirementsRefused(Exception):
@@ -53,32 +58,69 @@ def with_requirements(cloud: Cloud, python: Path, requirements: Path) -> Path:
     That is `python` itself where they are there already; otherwise an environment under the cloud's home, named by the
     content of the file and kept for the next job. Raises `RequirementsRefused`.
     """
-    return provided(cloud.settings.home, python, requirements)
+
+    def kept(argv: list[str], log: Path) -> int | None:
+        # Under the keeper an installer ends with the server, also with one that is killed.
+        spec = ProcessSpec(f"environment/{log.stem}", argv, dict(os.environ), str(log.parent), log)
+        running = cloud.keeper.start(spec)
+        code = running.wait(_INSTALL_SECONDS)
+        if code is None:
+            running.kill()
+            running.wait()
+        return code
+
+    return provided(cloud.settings.home, python, requirements, kept)
 
 
-def provided(home: Path, python: Path, requirements: Path) -> Path:
-    """`with_requirements` for a process that knows a cloud's home but runs no cloud."""
+def _child(argv: list[str], log: Path) -> int | None:
+    with log.open("ab") as file:
+        try:
+            return subprocess.run(argv, stdout=file, stderr=file, timeout=_INSTALL_SECONDS, check=False).returncode
+        except subprocess.TimeoutExpired:
+            return None
+
+
+def provided(home: Path, python: Path, requirements: Path, run: Run = _child) -> Path:
+    """`with_requirements` for a process that knows a cloud's home but runs no cloud.
+
+    `run` carries out the installer's command with its output in a log; it answers the exit code, or None when it took
+    too long and was ended.
+    """
     text = requirements.read_text()
     if satisfied(python, text):
         return python
     name = hashlib.sha256(f"{python}\n{text}".encode()).hexdigest()[:16]
     folder = home / "environments" / name
-    with _locks[name]:
+    with _locked(folder):
         if not (folder / ".complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             interpreter = overlay(python, folder)
-            result = subprocess.run(
-                [uv.find_uv_bin(), "pip", "install", "--quiet", "--python", interpreter, "-r", requirements],
-                capture_output=True,
-                text=True,
-                timeout=_INSTALL_SECONDS,
-                check=False,
-            )
-            if result.returncode != 0:
+            install = [uv.find_uv_bin(), "pip", "install", "--quiet", "--python", str(interpreter)]
+            log = folder.with_suffix(".log")
+            log.unlink(missing_ok=True)
+            code = run([*install, "-r", str(requirements.resolve())], log)
+            if code != 0:
                 shutil.rmtree(folder, ignore_errors=True)
-                raise RequirementsRefused(result.stderr.strip()[-2000:])
+                raise RequirementsRefused(_reason(code, log))
             (folder / ".complete").touch()
     return folder / "bin" / "python"
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """An environment's folder for one thread of one process at a time, by a lock file beside it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _reason(code: int | None, log: Path) -> str:
+    if code is None:
+        return f"the installer took longer than {_INSTALL_SECONDS} s and was ended"
+    if code < 0:
+        return f"the installer was ended by signal {signal.Signals(-code).name}"
+    return log.read_text(errors="replace").strip()[-2000:]
 
 
 def overlay(python: Path, folder: Path) -> Path:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -311,6 +313,39 @@ def test_requirements_that_are_not_there_get_an_environment_beside_the_images(sc
     six, sklearn, prefix = scripts.log(GROUP, described["TrainingJobName"]).split()
     assert (six, sklearn) == ("1.16.0", "1.9.0")
     assert "/environments/" in prefix
+
+
+SLOW_BACKEND = """
+import os, pathlib, time
+def build_wheel(*_, **__):
+    pathlib.Path(__file__).with_name("pid").write_text(str(os.getpid()))
+    time.sleep(300)
+"""
+
+
+def test_an_installer_does_not_outlive_the_server(make_cloud: Any, scripts_of: Any, tmp_path: Path) -> None:
+    cloud = make_cloud()
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "slow.py").write_text(SLOW_BACKEND)
+    (package / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "slow"\nbackend-path = ["."]\n'
+        '[project]\nname = "slow"\nversion = "1"\n'
+    )
+    scripts = scripts_of(cloud)
+    uri = scripts.sources(train_py="", requirements_txt=f"{package}\n")
+    request = scripts.training_request("", {"sagemaker_submit_directory": uri})
+    scripts.sagemaker.create_training_job(**request)
+    deadline = time.monotonic() + 60
+    while not (package / "pid").exists() or not (package / "pid").read_text():
+        assert time.monotonic() < deadline, "the installer was not started"
+        time.sleep(0.05)
+    installer = psutil.Process(int((package / "pid").read_text()))
+    cloud.process.kill()
+    gone, _ = psutil.wait_procs([installer], timeout=20)
+    if not gone:
+        installer.kill()
+    assert gone
 
 
 def test_lists_filter_sort_and_page(scripts: Any) -> None:
