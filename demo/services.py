@@ -50,21 +50,23 @@ class NotStarted(Exception):
 @contextlib.contextmanager
 def running() -> Iterator[tuple[str, str]]:
     """The addresses of the local cloud and of MLflow: those that are up, or two that live as long as this context."""
-    children: list[subprocess.Popen[str]] = []
+    children: dict[Service, subprocess.Popen[str]] = {}
     try:
         addresses = [service.address() for service in (CLOUD, MLFLOW)]
         for service, address in zip((CLOUD, MLFLOW), addresses, strict=True):
             if address is None:
-                children.append(_start(service))
-        started = iter([_listening(child) for child in children])
-        cloud, mlflow = [address or next(started) for address in addresses]
+                children[service] = _start(service)
+        cloud, mlflow = [
+            address or _listening(service, children[service])
+            for service, address in zip((CLOUD, MLFLOW), addresses, strict=True)
+        ]
         yield cloud, mlflow
     finally:
         # A second Ctrl-C must not interrupt what the first one asked for.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for child in children:
+        for child in children.values():
             child.terminate()
-        for child in children:
+        for child in children.values():
             try:
                 child.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
@@ -86,21 +88,26 @@ def _start(service: Service) -> subprocess.Popen[str]:
         )
 
 
-def _listening(child: subprocess.Popen[str]) -> str:
+def _listening(service: Service, child: subprocess.Popen[str]) -> str:
     """Wait for the line that says where a server listens, and let it print on."""
     assert child.stdout is not None  # noqa: S101 - it was started with a pipe
     watchdog = threading.Timer(START_SECONDS, child.kill)
+    watchdog.daemon = True
     watchdog.start()
     said = []
-    for line in child.stdout:
-        said.append(line)
-        address = next((word for word in line.split() if word.startswith("http://127.0.0.1")), None)
-        if address:
-            watchdog.cancel()
-            threading.Thread(target=lambda: child.stdout and child.stdout.read(), daemon=True).start()
-            return address
-    watchdog.cancel()
-    raise NotStarted(f"{child.args!r} ended with code {child.wait()}: {''.join(said).strip()}")
+    try:
+        for line in child.stdout:
+            said.append(line)
+            address = next((word for word in line.split() if word.startswith("http://127.0.0.1")), None)
+            if address:
+                threading.Thread(target=lambda: child.stdout and child.stdout.read(), daemon=True).start()
+                return address
+    finally:
+        watchdog.cancel()
+    log = service.home / "server.log"
+    last = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-3:]) if log.exists() else ""
+    words = "".join([*said, last]).strip() or "it said nothing"
+    raise NotStarted(f"{service.module} did not start (exit code {child.wait()}; its log is {log}): {words}")
 
 
 def environment_file(account: Account) -> Path:

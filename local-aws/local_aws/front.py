@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import io
 import logging
 import re
@@ -37,11 +36,11 @@ class Front:
         signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = signed.group(1) if signed else None
         if service == "sagemaker" and environ["PATH_INFO"].startswith("/endpoints/"):
-            return _send(
+            return wire.send(
                 self._guarded("sagemaker-runtime", lambda: runtime.respond(self._cloud, environ)), start_response
             )
         if environ["PATH_INFO"] == "/_local/health":
-            return _send(Answer(200, [("Content-Type", "text/plain")], b"ok"), start_response)
+            return wire.send(Answer(200, [("Content-Type", "text/plain")], b"ok"), start_response)
         if service not in SERVICES:
             return self._moto(environ, start_response)
         body = environ["wsgi.input"].read(_BODY_LIMIT)
@@ -49,7 +48,7 @@ class Front:
         if service in _SHARED and operation not in SERVICES[service].operations:
             environ["wsgi.input"] = io.BytesIO(body)
             return self._moto(environ, start_response)
-        return _send(self._guarded(service, lambda: self._carry_out(service, operation, body)), start_response)
+        return wire.send(self._guarded(service, lambda: self._carry_out(service, operation, body)), start_response)
 
     def _carry_out(self, service: str, operation: str | None, body: bytes) -> Answer:
         if operation is None:
@@ -65,11 +64,3 @@ class Front:
         except Exception as error:
             _LOG.exception("%s failed", service)
             return wire.refusal(service, AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500))
-
-
-def _send(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(
-        f"{answer.status} {http.HTTPStatus(answer.status).phrase}",
-        [*answer.headers, ("Content-Length", str(len(answer.body)))],
-    )
-    return [answer.body]

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,10 @@ def serve(home: Path, port: int, region: str, ready: Callable[[str], None]) -> N
         keeper.close()
         record.unlink(missing_ok=True)
         lock.close()
+    # Threads that wait for an answer of this very server, in the middle of an upload say, would be waited for.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 @contextmanager

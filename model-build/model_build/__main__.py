@@ -15,6 +15,7 @@ from model_build.data import ship_data
 from model_build.errors import BuildError
 from model_build.execution import Execution, put_pipeline, start, stop, watch
 from model_build.failures import failures
+from model_build.gate_check import check_gate
 from model_build.pipeline import compile_definition, parameters
 from model_build.progress import Progress
 from model_build.report import print_failures, print_results, write_summary
@@ -72,6 +73,7 @@ def main(definition: bool, summary: Path | None, **options: object) -> None:
     try:
         settings = read_settings(options)
         code = read_code()
+        check_gate(settings.gate)
         if definition:
             click.echo(compile_definition(settings, code))
             return

@@ -84,5 +84,7 @@ def _number(value: float | None) -> str:
 
 
 def _why(trials: tuple[Result, ...]) -> str:
-    reasons = sorted({result.reason for result in trials if result.reason})
-    return f" {reasons[0]}" if reasons else ""
+    """What kept the best of the trials out."""
+    judged = [result for result in trials if result.reason]
+    best = max(judged, key=lambda result: result.metrics.get("accuracy", 0.0), default=None)
+    return f" The best one: {best.reason}." if best else ""

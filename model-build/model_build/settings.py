@@ -85,6 +85,10 @@ class Data(_Frozen):
     def _known(self) -> Self:
         if self.location not in BUILT_IN_DATA and not re.fullmatch(r"s3://[a-z0-9.-]+(/.*)?", self.location):
             raise ValueError(f"{self.location!r} is neither one of {', '.join(BUILT_IN_DATA)} nor an s3:// location")
+        if self.location in BUILT_IN_DATA and self.target != "target":
+            raise ValueError(
+                f"the target column {self.target!r} can be chosen for data in S3 only, not for {self.location}"
+            )
         return self
 
 
@@ -130,8 +134,21 @@ def checked(build: dict[str, object]) -> Settings:
     try:
         return Settings.model_validate(build)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, each['loc'])) or 'settings'}: {_reason(each['msg'])}" for each in error.errors()]
+        wrong = [f"{_option(each['loc'])}: {_reason(each['msg'])}" for each in error.errors()]
         raise BuildError("These settings cannot be used: " + "; ".join(wrong) + ".") from error
+
+
+# By what a person sets them.
+_OPTIONS = {
+    "platform.role_arn": "--role-arn (EXECUTION_ROLE_ARN)",
+    "platform.bucket": "--bucket (ARTIFACT_BUCKET)",
+    "model_name": "--model-name (MODEL_NAME)",
+}
+
+
+def _option(location: tuple[object, ...]) -> str:
+    path = ".".join(map(str, location)) or "settings"
+    return _OPTIONS.get(path, path)
 
 
 def _reason(message: str) -> str:

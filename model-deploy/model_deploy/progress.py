@@ -23,9 +23,8 @@ class ConsoleProgress:
         """Say which version the pin names."""
         version = candidate.version
         tier = f"tier {version.tier}" if version.tier else "without a tier"
-        self._say(
-            f"{pin} is version {version.number} of {version.model_name} ({tier}), run {version.run_id or 'unknown'}"
-        )
+        named = str(pin) if pin.number else f"{pin} is version {version.number}"
+        self._say(f"{named} ({tier}), run {version.run_id or 'unknown'}")
 
     def planned(self, plan: Plan) -> None:
         """Print what a stage is now and what it will be."""

@@ -273,6 +273,22 @@ print("the end")
     assert log.endswith("the end")
 
 
+def test_a_server_that_is_told_to_stop_does_so_at_once_while_a_job_uploads(make_cloud: Any, scripts_of: Any) -> None:
+    cloud = make_cloud()
+    scripts = scripts_of(cloud)
+    script = "import os; open('/opt/ml/model/big', 'wb').write(os.urandom(400_000_000))"
+    request = scripts.training_request(script)
+    scripts.sagemaker.create_training_job(**request)
+    name = request["TrainingJobName"]
+    assert wait_until(
+        lambda: scripts.sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Uploading", 60
+    )
+    started = time.monotonic()
+    cloud.process.terminate()
+    cloud.process.wait(30)
+    assert time.monotonic() - started < 15
+
+
 def test_two_servers_run_side_by_side_and_know_nothing_of_each_other(make_cloud: Any, scripts_of: Any) -> None:
     one, other = make_cloud(), make_cloud()
     name = scripts_of(one).train("print(1)")["TrainingJobName"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local_aws import archives
 from local_aws.cloud import Cloud
 from local_aws.errors import validation_error
 from local_aws.sagemaker import s3_io
@@ -99,6 +100,4 @@ def unpack(archive: Path, folder: Path) -> None:
             total += member.size
             if total > _MOST_BYTES:
                 raise tarfile.TarError(f"the archive unpacks to more than {_MOST_BYTES} bytes")
-            if Path(member.name).is_absolute():
-                raise tarfile.AbsolutePathError(member)
-            tar.extract(member, folder, filter="data")
+            archives.extract(tar, member, folder)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local_aws import archives
 from local_aws.cloud import Cloud
 from local_aws.containers import Container
 from local_aws.sagemaker.s3_io import download
@@ -69,7 +70,8 @@ class Script:
             archive = folder / self.submit_directory.rpartition("/")[2]
             try:
                 with tarfile.open(archive) as tar:
-                    tar.extractall(folder, filter="data")
+                    for member in tar:
+                        archives.extract(tar, member, folder)
             except tarfile.TarError as error:
                 raise SourcesRefused(f"{self.submit_directory} is no tar of sources: {error}") from error
             archive.unlink()
@@ -82,8 +84,8 @@ class Script:
 
     def command(self, folder: str) -> list[str]:
         """What runs the script: Python for `.py`, the shell for anything else."""
-        shell = [] if self.program.endswith(".py") else ["/bin/sh"]
-        return [*(shell or ["python"]), f"{folder}/{self.program}", *self.arguments]
+        runner = "python" if self.program.endswith(".py") else "/bin/sh"
+        return [runner, f"{folder}/{self.program}", *self.arguments]
 
 
 def environment(
