@@ -63,9 +63,6 @@ class ProcessingJob:
                 self._fail(f"AlgorithmError: {self._reason(code)}")
         except (DownloadFailed, UploadFailed) as error:
             self._fail(str(error))
-        except Exception as error:
-            self._fail(f"InternalServerError: {type(error).__name__}: {error}")
-            raise
 
     def _bring_inputs(self) -> None:
         described, hosts = self._described, self.job.hosts
@@ -135,7 +132,7 @@ class ProcessingJob:
             self.job.update(ExitMessage=message)
             return f"{message}, exit code: {code}"
         app = self._described["AppSpecification"]
-        return command_failed(self.job.hosts[0], code, app.get("ContainerEntrypoint", []))
+        return command_failed(self.job.failed_host, code, app.get("ContainerEntrypoint", []))
 
     def _finish(self, status: str, **more: Any) -> None:
         self.job.update(ProcessingJobStatus=status, ProcessingEndTime=now(), **more)

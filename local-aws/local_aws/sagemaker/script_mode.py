@@ -17,7 +17,7 @@ from typing import Any
 
 from local_aws import archives
 from local_aws.cloud import Cloud
-from local_aws.containers import Container
+from local_aws.containers import ML, Container, is_inside
 from local_aws.sagemaker.s3_io import download
 
 CODE = "/opt/ml/code"
@@ -76,6 +76,10 @@ class Script:
                 raise SourcesRefused(f"{self.submit_directory} is no tar of sources: {error}") from error
             archive.unlink()
         elif self.submit_directory:
+            if not is_inside(self.submit_directory):
+                raise SourcesRefused(
+                    f"sagemaker_submit_directory is {self.submit_directory}: give s3://... or a folder of {ML}"
+                )
             folder = container.path(self.submit_directory)
         if not (folder / self.program).is_file():
             there = ", ".join(sorted(path.name for path in folder.glob("*"))) or "nothing"
