@@ -105,6 +105,15 @@ time.sleep(1)
         assert wait_until(lambda: not processes_with(mark), 10)
 
 
+def test_many_short_jobs_end_none_but_themselves(scripts: Any) -> None:
+    uri = scripts.sources(train_py="import time; time.sleep(0.05)")
+    requests = [scripts.training_request("", {"sagemaker_submit_directory": uri}) for _ in range(60)]
+    for request in requests:
+        scripts.sagemaker.create_training_job(**request)
+    ended = [scripts.trained(request["TrainingJobName"]) for request in requests]
+    assert [job.get("FailureReason") for job in ended if job["TrainingJobStatus"] != "Completed"] == []
+
+
 def test_a_stop_reaches_a_job_whose_imports_never_end(scripts: Any) -> None:
     hang = "import time\nprint('importing', flush=True)\ntime.sleep(300)"
     uri = scripts.sources(train_py="from beside import x", beside_py=hang)

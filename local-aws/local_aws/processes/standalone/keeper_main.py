@@ -41,6 +41,7 @@ class Keeper:
         self._selector = selectors.DefaultSelector()
         self._buffers: dict[socket.socket, bytes] = {}
         self._pids: dict[str, int] = {}
+        # Held open: the number of a namespace is given to another as soon as nobody holds it.
         self._namespaces: dict[str, int] = {}
         self._warm: dict[str, socket.socket] = {}
         # What each warm process was asked to start: by id, and removed when that has ended.
@@ -115,15 +116,21 @@ class Keeper:
 
     def _started(self, name: str, pid: int, namespace: int) -> None:
         self._pids[name] = pid
-        self._namespaces[name] = namespace
+        held = _held_namespace(pid, namespace)
+        if held is not None:
+            self._namespaces[name] = held
         self._tell({"started": name, "pid": pid})
 
     def _ended(self, name: str, code: int) -> None:
         """A process is gone: so is all that it left running."""
         self._signal_family(name, signal.SIGKILL)
-        self._pids.pop(name, None)
-        self._namespaces.pop(name, None)
+        self._forget(name)
         self._tell({"exited": name, "code": code})
+
+    def _forget(self, name: str) -> None:
+        self._pids.pop(name, None)
+        if name in self._namespaces:
+            os.close(self._namespaces.pop(name))
 
     def _start_warm(self, spec: dict[str, Any]) -> None:
         warm = self._warm.pop(spec["warm"], None) or self._new_warm(spec)
@@ -174,9 +181,9 @@ class Keeper:
         """A process that was given up before it started, and has started all the same."""
         if "started" in message:
             name = message["started"]
-            self._pids[name], self._namespaces[name] = message["pid"], message["namespace"]
+            self._pids[name] = message["pid"]
             self._signal_family(name, signal.SIGKILL)
-            del self._pids[name], self._namespaces[name]
+            self._forget(name)
 
     def _warm_one_is_gone(self, warm: socket.socket) -> None:
         asked = self._asked[warm]
@@ -232,7 +239,7 @@ class Keeper:
         leader = self._pids.get(name)
         if leader is None:
             return
-        namespace = self._namespaces[name]
+        namespace = os.fstat(self._namespaces[name]).st_ino if name in self._namespaces else None
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error, OSError):
                 if (
@@ -245,6 +252,20 @@ class Keeper:
     def _tell(self, event: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionError):
             self._control.sendall(json.dumps(event).encode() + b"\n")
+
+
+def _held_namespace(pid: int, inode: int) -> int | None:
+    """A descriptor that keeps a process's mount namespace, if it has one of its own and is still there."""
+    if not inode:
+        return None
+    try:
+        held = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+    except OSError:
+        return None
+    if os.fstat(held).st_ino == inode:
+        return held
+    os.close(held)
+    return None
 
 
 def _become_subreaper() -> None:
