@@ -122,7 +122,8 @@ def _running(home: Path) -> dict[str, Any] | None:
     try:
         record = json.loads((home / "server.json").read_text())
         # The number of a process that ended may be another's by now; the time of its start is not.
-        alive = abs(psutil.Process(record["pid"]).create_time() - record["started"]) < 1
+        process = psutil.Process(record["pid"])
+        alive = abs(process.create_time() - record["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE
     except (FileNotFoundError, json.JSONDecodeError, KeyError, psutil.NoSuchProcess):
         return None
     return record if alive else None

@@ -121,7 +121,7 @@ def test_files_variables_and_entry_point_are_those_of_the_dockerfile(builder: Bu
         LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
         WORKDIR /opt/program
         COPY requirements.txt server.py ./
-        RUN --mount=type=cache,target=/root/.cache pip install --no-cache-dir -r requirements.txt
+        RUN --mount=type=cache,target=/var/cache/pip pip install --no-cache-dir -r requirements.txt
         COPY package package
         EXPOSE 8080
         USER root
