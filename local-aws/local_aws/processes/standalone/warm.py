@@ -84,7 +84,10 @@ def _fork(spec: dict[str, Any], learned: Path, control: socket.socket) -> tuple[
         if name not in before and _installed(getattr(module, "__file__", None), library)
     ]
     with contextlib.suppress(OSError):
-        (learned / str(os.getpid())).write_text(json.dumps(new))
+        # Whole or not at all: the warm process may look at any moment.
+        draft = learned / f".{os.getpid()}"
+        draft.write_text(json.dumps(new))
+        draft.replace(learned / str(os.getpid()))
     os._exit(code)
 
 
@@ -150,7 +153,7 @@ def _import(names: list[str]) -> None:
 
 
 def _import_learned(folder: Path) -> bool:
-    for file in folder.iterdir():
+    for file in folder.glob("[0-9]*"):
         _import(json.loads(file.read_text()))
         file.unlink()
         return True
