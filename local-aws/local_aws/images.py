@@ -3,7 +3,7 @@ Prebuilt scikit-learn images are this environment's Python; all others are made 
 
     home/images/uris/<sha256 of the URI>.json   {"uri": ..., "digest": ...}, like a tag in a registry
     home/images/<digest>/image.json             ImageRecord
-    home/images/<digest>/root/...               the files that the Dockerfile copied, at their paths in the container
+    home/images/<digest>/root                   the files that the Dockerfile copied, at their paths in the container
 """
 
 from __future__ import annotations
