@@ -12,7 +12,18 @@ from botocore.config import Config
 
 from local_aws.contract import Contract
 from local_aws.errors import AwsError
-from local_aws.operations import CLOUDFORMATION, IAM, RUNTIME, SAGEMAKER, Service
+from local_aws.operations import (
+    CLOUDFORMATION,
+    CODEBUILD,
+    CODECOMMIT,
+    CODECONNECTIONS,
+    CODEPIPELINE,
+    CODESTAR_CONNECTIONS,
+    IAM,
+    RUNTIME,
+    SAGEMAKER,
+    Service,
+)
 from local_aws.store import Store
 
 if TYPE_CHECKING:
@@ -22,7 +33,20 @@ ACCOUNT = "123456789012"
 ACCESS_KEY = "local-aws"
 SECRET_KEY = "local-aws"  # noqa: S105 - nothing is guarded by it: the server listens on the loopback address alone
 
-SERVICES: dict[str, Service] = {service.name: service for service in (SAGEMAKER, RUNTIME, CLOUDFORMATION, IAM)}
+SERVICES: dict[str, Service] = {
+    service.name: service
+    for service in (
+        SAGEMAKER,
+        RUNTIME,
+        CLOUDFORMATION,
+        IAM,
+        CODEPIPELINE,
+        CODEBUILD,
+        CODECOMMIT,
+        CODECONNECTIONS,
+        CODESTAR_CONNECTIONS,
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from local_aws import wire
+from local_aws import routes, wire
 from local_aws.cloud import SERVICES, Cloud
 from local_aws.errors import AwsError
 from local_aws.moto_services import MotoServices
@@ -41,6 +41,8 @@ class Front:
             )
         if environ["PATH_INFO"] == "/_local/health":
             return wire.send(Answer(200, [("Content-Type", "text/plain")], b"ok"), start_response)
+        if service is None and (application := routes.find(environ["PATH_INFO"])):
+            return application(self._cloud, environ, start_response)
         if service not in SERVICES:
             return self._moto(environ, start_response)
         body = environ["wsgi.input"].read(_BODY_LIMIT)

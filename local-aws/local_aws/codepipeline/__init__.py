@@ -1,0 +1,1 @@
+"""CodePipeline: pipelines of stages, their executions, and the actions that do the work."""
