@@ -27,10 +27,10 @@ class Artifact:
 class ActionRun:
     """One run of one action.
 
-    `configuration` has its variables (`#{namespace.variable}`) replaced. `outputs` are where to put what the action makes.
-    `role_arn` is the role to act as: the action's own, else the pipeline's. `revision` is the commit that a source action
-    is told to take (None: the newest of its branch). `stopping` is set when the execution is stopped and abandoned or
-    stopped while its actions are to be waited for no longer. `report` tells the state while the action runs
+    `configuration` has its variables (`#{namespace.variable}`) replaced. `outputs` are where to put what the action
+    makes. `role_arn` is the role to act as: the action's own, else the pipeline's. `revision` is the commit that a
+    source action is told to take (None: the newest of its branch). `stopping` is set when the execution is stopped and
+    abandoned. `report` tells the state while the action runs, by the names of ActionExecution in GetPipelineState
     (`externalExecutionId`, `externalExecutionUrl`, `summary`, `token`, `percentComplete`).
     """
 
@@ -53,8 +53,8 @@ class ActionRun:
 class ActionResult:
     """How an action that succeeded ended.
 
-    `variables` are what it offers in its namespace; a source action also names the `revision` it took (commit id) and its
-    `revision_summary` (the commit's message).
+    `variables` are what it offers in its namespace; a source action also names the `revision` it took (commit id) and
+    its `revision_summary` (the commit's message).
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class ActionResult:
 
 
 class ActionFailed(Exception):
-    """An action that did not succeed: the code of `errorDetails` (JobFailed, ConfigurationError, ...) and its message."""
+    """An action that did not succeed: its message, and the code of `errorDetails` (JobFailed, ConfigurationError)."""
 
     def __init__(self, message: str, code: str = "JobFailed") -> None:
         super().__init__(message)
