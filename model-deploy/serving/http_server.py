@@ -9,6 +9,7 @@ from bound_sockets import shared_socket
 from bounded_http import BoundedHttp, closing_late_connections
 from predictor import Predictor
 from scoring_app import ASGIApplication, ScoringApp
+from settings import Settings
 
 # SageMaker kills a container 30 seconds after it has asked it to stop.
 STOP_SECONDS = 25
@@ -19,14 +20,15 @@ SLOW_PREDICTION_SECONDS = 0.005
 LATE_CHECK_SECONDS = 5
 
 
-def serve_requests(predictor: Predictor, example: bytes | None, host: str, port: int) -> None:
-    """Answer scoring requests on a reserved port until SIGTERM or SIGINT; those that are here by then are answered.
+def serve_requests(predictor: Predictor, example: bytes | None, settings: Settings) -> None:
+    """Answer scoring requests on the reserved port until SIGTERM or SIGINT; those that are here by then are answered.
 
     Raises StartRefused when the model cannot score its own example.
     """
     seconds = predictor.rehearse(example)
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prediction") as executor:
-        run_app(ScoringApp(predictor, executor, inline=seconds < SLOW_PREDICTION_SECONDS), host, port)
+        app = ScoringApp(predictor, executor, inline=seconds < SLOW_PREDICTION_SECONDS, served=settings.served)
+        run_app(app, settings.host, settings.port)
 
 
 def run_app(app: ASGIApplication, host: str, port: int) -> None:

@@ -17,7 +17,7 @@ def serve_model(model: LoggedModel, settings: Settings) -> None:
     """Serve `model` until told to stop. Raises StartRefused when it cannot be served, or its port not listened on."""
     predictor = Predictor(model)
     with reserved(settings.host, settings.port):
-        serve = partial(serve_requests, predictor, model.example, settings.host, settings.port)
+        serve = partial(serve_requests, predictor, model.example, settings)
         if settings.workers > 1 and not succeeds_apart(partial(_rehearse, predictor, model.example)):
             raise StartRefused("The model failed its rehearsal; the lines above say why.")
         print(

@@ -35,11 +35,17 @@ class ClientGone(Exception):
 class ScoringApp:
     """Answers `/ping` and `/invocations` for one opened model."""
 
-    def __init__(self, predictor: Predictor, executor: Executor, inline: bool) -> None:
-        """`inline` is False for a model so slow that each of its predictions belongs in a thread of `executor`."""
+    def __init__(self, predictor: Predictor, executor: Executor, inline: bool, served: str = "") -> None:
+        """`inline` is False for a model so slow that each of its predictions belongs in a thread of `executor`.
+
+        `served` names the model and its version; a client finds it in the answer's CustomAttributes, so that during an
+        update it can tell whose prediction it got:
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+        """
         self._predictor = predictor
         self._executor = executor
         self._max_inline_bytes = MAX_INLINE_BYTES if inline else 0
+        self._headers = [(b"x-amzn-sagemaker-custom-attributes", served.encode())] if served else []
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request (ASGI 3)."""
@@ -85,7 +91,7 @@ class ScoringApp:
             message = {"message": "The model failed on this request; the endpoint's log says why."}
             await _answer(send, 500, "application/json", orjson.dumps(message))
         else:
-            await _answer(send, 200, media_type, answer)
+            await _answer(send, 200, media_type, answer, self._headers)
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -14,18 +14,30 @@ from refusals import StartRefused
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the model is, where to listen, and in how many processes."""
+    """Where the model is, which it is, where to listen, and in how many processes.
+
+    `model_name` and `model_version` are the registry's, empty where the deployment does not tell.
+    """
 
     model_directory: Path
+    model_name: str
+    model_version: str
     host: str
     port: int
     workers: int
+
+    @property
+    def served(self) -> str:
+        """`name/version` of the model, empty where it is not told."""
+        return f"{self.model_name}/{self.model_version}" if self.model_name and self.model_version else ""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """Read SageMaker's variables, and uvicorn's UVICORN_HOST. Raises StartRefused for a number that is none."""
         return cls(
             model_directory=Path(environ.get("SM_MODEL_DIR", "/opt/ml/model")),
+            model_name=environ.get("MODEL_NAME", ""),
+            model_version=environ.get("MODEL_VERSION", ""),
             host=environ.get("UVICORN_HOST", "0.0.0.0"),  # noqa: S104 (all of the container's own network)
             port=_whole_number(environ, "SAGEMAKER_BIND_TO_PORT", 8080),
             workers=_whole_number(environ, "SAGEMAKER_MODEL_SERVER_WORKERS", _cores()),

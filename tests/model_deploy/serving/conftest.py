@@ -38,6 +38,7 @@ class Answer:
     status: int
     content_type: str
     body: bytes
+    served: str = ""
 
     @property
     def message(self) -> str:
@@ -62,7 +63,8 @@ class Endpoint:
         try:
             connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
-            return Answer(response.status, response.getheader("content-type", ""), response.read())
+            served = response.getheader("X-Amzn-SageMaker-Custom-Attributes", "")
+            return Answer(response.status, response.getheader("content-type", ""), response.read(), served)
         finally:
             connection.close()
 
@@ -91,6 +93,8 @@ def start(
     port = port or free_port()
     variables = {
         "SM_MODEL_DIR": str(model),
+        "MODEL_NAME": "iris",
+        "MODEL_VERSION": "7",
         "UVICORN_HOST": "127.0.0.1",
         "SAGEMAKER_BIND_TO_PORT": str(port),
         "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers),

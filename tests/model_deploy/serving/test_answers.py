@@ -44,6 +44,11 @@ def test_every_form_of_json_gets_the_same_predictions(tree: Any, document: Any) 
     assert answer.content_type == "application/json"
 
 
+def test_an_answer_names_the_version_it_is_from_and_a_refusal_names_none(tree: Any) -> None:
+    assert tree.invoke(ROWS).served == "iris/7"
+    assert tree.invoke("no rows").served == ""
+
+
 def test_an_object_of_single_values_is_one_row(tree: Any) -> None:
     assert tree.invoke({"inputs": RECORDS[1]}).predictions == [1]
 
