@@ -1,7 +1,7 @@
 """Every module that carries out operations, imported so that it enters its own into the tables."""
 
 import local_aws.cloudformation
-import local_aws.iam
+import local_aws.iam.simulation
 import local_aws.logs
 import local_aws.sagemaker.endpoint_configs
 import local_aws.sagemaker.endpoints
