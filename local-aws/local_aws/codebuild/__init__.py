@@ -1,0 +1,1 @@
+"""CodeBuild: projects, the builds that run `buildspec.yml` as processes of this machine, and their test reports."""
