@@ -1,0 +1,1 @@
+"""CodeCommit: repositories by API, on the bare repositories of the git remote."""
