@@ -41,7 +41,7 @@ class Front:
             )
         if environ["PATH_INFO"] == "/_local/health":
             return wire.send(Answer(200, [("Content-Type", "text/plain")], b"ok"), start_response)
-        if service is None and (application := routes.find(environ["PATH_INFO"])):
+        if service is None and (application := routes.find(environ)):
             return application(self._cloud, environ, start_response)
         if service not in SERVICES:
             return self._moto(environ, start_response)

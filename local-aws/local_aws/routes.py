@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 Application = Callable[["Cloud", dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 ROUTES: dict[str, Application] = {}
+# Where the pages are. A browser that opens the server's own address means them, too.
+PAGES = "/_local/"
 
 
 def route(prefix: str) -> Callable[[Application], Application]:
@@ -24,7 +26,14 @@ def route(prefix: str) -> Callable[[Application], Application]:
     return register
 
 
-def find(path: str) -> Application | None:
-    """Who answers an unsigned request for this path, if anyone does."""
+def find(environ: Mapping[str, Any]) -> Application | None:
+    """Who answers an unsigned request, if anyone does."""
+    path = PAGES if _is_visit(environ) else environ["PATH_INFO"]
     prefixes = [prefix for prefix in ROUTES if path.startswith(prefix)]
     return ROUTES[max(prefixes, key=len)] if prefixes else None
+
+
+def _is_visit(environ: Mapping[str, Any]) -> bool:
+    """Whether this is a person's browser at the address without a path; S3's clients list buckets there."""
+    asked = environ["PATH_INFO"] == "/" and environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    return asked and not environ.get("QUERY_STRING") and "text/html" in environ.get("HTTP_ACCEPT", "")
