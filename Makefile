@@ -6,12 +6,14 @@ ROOMS  := model-build model-deploy mlflow-server local-aws
 export UV_COMPILE_BYTECODE = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test lint bench up down status clean install lock
+PARAMETERS ?= cicd/parameters.yaml
+
+.PHONY: demo test bench up down status deploy-aws destroy-aws screenshots format clean install lock
 
 demo: $(VENV)/.installed ## the whole loop, for real, on this machine
 	@$(BIN)/python -m demo
 
-test: $(VENV)/.installed $(VENV)/scan/.installed ## lint, types, and every test
+test: $(VENV)/.installed $(VENV)/scan/.installed $(VENV)/browser/.installed ## lint, types, and every test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/pytest -n 2 --dist loadfile
 
@@ -20,6 +22,13 @@ bench: $(VENV)/.installed ## ours against its peers, in one run
 
 up down status: $(VENV)/.installed ## start, stop and show the local cloud and MLflow
 	@$(BIN)/python -m demo.services $@
+
+# Into the account that boto3 reaches: a plan first, then a question (YES=--yes answers it).
+deploy-aws: $(VENV)/.installed
+	@$(BIN)/python -m cicd deploy --parameters $(PARAMETERS) $(YES)
+
+destroy-aws: $(VENV)/.installed
+	@$(BIN)/python -m cicd destroy --parameters $(PARAMETERS) $(YES)
 
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -48,6 +57,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(ROOMS:%=%/pyproject.toml)
 $(VENV)/scan/.installed: requirements-scan.lock | $(VENV)/uv/bin/uv
 	@$(VENV)/uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)/scan
 	@$(VENV)/uv/bin/uv pip sync --quiet --python $(VENV)/scan/bin/python --require-hashes requirements-scan.lock
+	@touch $@
+
+# The browser that the tests drive: the machine's own, or one unpacked from packages.
+$(VENV)/browser/.installed: $(wildcard tests/browser/*) | $(VENV)/.installed
+	@$(BIN)/python tests/browser/install.py $(VENV)/browser
 	@touch $@
 
 lock: $(VENV)/uv/bin/uv ## resolve the dependencies anew

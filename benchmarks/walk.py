@@ -1,4 +1,4 @@
-"""`make demo` on a warm machine: the seconds from the first job to the last prediction."""
+"""`make demo` on a warm machine: from the first job to the last prediction, and from a push to an answer from prod."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmarks.results import Comparison
 
 LIMIT_SECONDS = 60.0
+PUSH_LIMIT_SECONDS = 20.0
 
 
 def measure(console: Console) -> list[Comparison]:
@@ -31,7 +32,14 @@ def measure(console: Console) -> list[Comparison]:
         if code != 0:
             shutil.copy(Path(folder) / "walk.log", root / ".local" / "bench" / "walk.log")
             raise RuntimeError("make demo failed; its output is in .local/bench/walk.log")
-        seconds = json.loads((Path(folder) / ".local" / "demo" / "summary.json").read_text())["seconds"]
-    walked = sum(seconds[leg] for leg in ("build", "deploy", "invoke"))
+        summary = json.loads((Path(folder) / ".local" / "demo" / "summary.json").read_text())
+    seconds = summary["seconds"]
     console.print("  " + ", ".join(f"{leg} {figure:.1f} s" for leg, figure in seconds.items()))
-    return [Comparison("make demo, first job to last prediction", "s", walked, LIMIT_SECONDS, "the limit", "lower", 1)]
+    walked = sum(seconds[leg] for leg in ("build", "deploy", "invoke"))
+    pushed = max(update["seconds_from_push_to_prod"] for update in summary["updates"])
+    return [
+        Comparison(
+            "make demo, first job to first release, invoked", "s", walked, LIMIT_SECONDS, "the limit", "lower", 1
+        ),
+        Comparison("git push of a pin, to prod answering", "s", pushed, PUSH_LIMIT_SECONDS, "the limit", "lower", 1),
+    ]
