@@ -1,6 +1,7 @@
 """Every module that carries out operations, imported so that it enters its own into the tables."""
 
 import local_aws.cloudformation
+import local_aws.git_remote.smart_http
 import local_aws.iam.simulation
 import local_aws.logs
 import local_aws.sagemaker.endpoint_configs

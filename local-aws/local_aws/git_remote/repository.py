@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_aws.git_remote import git
+from local_aws.git_remote.git import GitFailed
+
 if TYPE_CHECKING:
     from local_aws.cloud import Cloud
+
+_PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
+_NAME = re.compile(rf"{_PART}(?:/{_PART}){{0,5}}")
+_COMMIT = re.compile("[0-9a-f]{40}")
+_MAKING = threading.Lock()
+
+
+class NoSuchRevision(Exception):
+    """A branch or commit that a repository does not have."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit as the source actions and CodeCommit describe it; `message` whole, times with their zones."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    author_email: str
+    authored: datetime
+    committer: str
+    committer_email: str
+    committed: datetime
+    message: str
+
+
+def is_name(name: str) -> bool:
+    """Whether a repository may be called so: "owner/name" (groups in between as in GitLab), or a CodeCommit name."""
+    return _NAME.fullmatch(name) is not None and not any(
+        part.endswith((".git", ".lock", ".")) or ".." in part for part in name.split("/")
+    )
 
 
 def path(cloud: Cloud, name: str) -> Path:
@@ -17,3 +58,98 @@ def path(cloud: Cloud, name: str) -> Path:
 def url(cloud: Cloud, name: str) -> str:
     """What to clone from and to push to."""
     return f"{cloud.settings.endpoint_url}/git/{name}"
+
+
+def exists(cloud: Cloud, name: str) -> bool:
+    """Whether there is a repository of this name."""
+    return is_name(name) and (path(cloud, name) / "HEAD").is_file()
+
+
+def names(cloud: Cloud) -> list[str]:
+    """Every repository there is, by name."""
+    root = cloud.settings.home / "git"
+    found = (head.parent.relative_to(root) for head in root.glob("**/*.git/HEAD"))
+    return sorted(str(folder).removesuffix(".git") for folder in found)
+
+
+def create(cloud: Cloud, name: str) -> None:
+    """Make an empty repository, whole or not at all; one that is there stays as it is."""
+    with _MAKING:
+        if exists(cloud, name):
+            return
+        folder = path(cloud, name)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=cloud.settings.home / "git"))
+        try:
+            git.run(draft, "init", "--quiet", "--bare", "--template=", str(draft))
+            draft.chmod(0o755)
+            draft.rename(folder)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        cloud.store.put("git_repository", name, {"name": name, "url": url(cloud, name)})
+
+
+def delete(cloud: Cloud, name: str) -> None:
+    """Remove a repository with all that was pushed to it."""
+    folder = path(cloud, name)
+    if exists(cloud, name):
+        doomed = Path(tempfile.mkdtemp(prefix=".draft-", dir=cloud.settings.home / "git"))
+        folder.rename(doomed / "gone")
+        shutil.rmtree(doomed)
+    if cloud.store.find("git_repository", name) is not None:
+        cloud.store.delete("git_repository", name)
+
+
+def branches(cloud: Cloud, name: str) -> dict[str, str]:
+    """The branches of a repository and the commits they are at."""
+    listed = git.text(path(cloud, name), "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/")
+    rows = (line.split(" ", 1) for line in listed.splitlines())
+    return {reference.removeprefix("refs/heads/"): commit for commit, reference in rows}
+
+
+def default_branch(cloud: Cloud, name: str) -> str | None:
+    """The branch that a clone checks out, or None while nothing was pushed."""
+    head = git.text(path(cloud, name), "symbolic-ref", "HEAD").removeprefix("refs/heads/")
+    return head if head in branches(cloud, name) else None
+
+
+def settle_head(cloud: Cloud, name: str) -> None:
+    """Have clones check out a branch that is there: where HEAD names none, `main`, or the only or first one."""
+    there = branches(cloud, name)
+    if there and default_branch(cloud, name) is None:
+        branch = "main" if "main" in there else next(iter(there))
+        git.run(path(cloud, name), "symbolic-ref", "HEAD", f"refs/heads/{branch}")
+
+
+def commit(cloud: Cloud, name: str, revision: str) -> Commit:
+    """A commit by its id or by the full name of a reference; raises `NoSuchRevision`."""
+    fields = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
+    if not (_COMMIT.fullmatch(revision) or revision.startswith("refs/")):
+        raise NoSuchRevision(revision)
+    try:
+        shown = git.text(path(cloud, name), "log", "-1", f"--format={fields}", f"{revision}^{{commit}}", "--")
+    except GitFailed as error:
+        raise NoSuchRevision(revision) from error
+    commit_id, tree, parents, author, email, authored, committer, committer_email, committed, message = shown.split("\0")
+    return Commit(
+        commit_id,
+        tree,
+        tuple(parents.split()),
+        author,
+        email,
+        datetime.fromisoformat(authored),
+        committer,
+        committer_email,
+        datetime.fromisoformat(committed),
+        message.rstrip("\n"),
+    )
+
+
+def changed_files(cloud: Cloud, name: str, old: str, new: str) -> list[str] | None:
+    """The files that differ between two commits, or None where one of them is not there any more."""
+    try:
+        listed = git.run(path(cloud, name), "diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new, "--")
+    except GitFailed:
+        return None
+    return [file.decode(errors="surrogateescape") for file in listed.split(b"\0") if file]
