@@ -205,8 +205,8 @@ def test_exports_are_unique_and_hold_while_they_are_used(stacks: Any) -> None:
 
 
 def test_an_option_that_is_recorded_and_not_carried_out_is_said_in_the_events(stacks: Any) -> None:
-    name = stacks.create(STACK, RoleARN="arn:aws:iam::123456789012:role/deployer")
-    said = "option RoleARN is recorded, not carried out, by local-aws"
+    name = stacks.create(STACK, RollbackConfiguration={"MonitoringTimeInMinutes": 5})
+    said = "option RollbackConfiguration is recorded, not carried out, by local-aws"
     assert (name, "CREATE_IN_PROGRESS", said) in stacks.told(name)
     assert stacks.describe(name)["RoleARN"].endswith("role/deployer")
 

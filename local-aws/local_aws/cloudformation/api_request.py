@@ -58,8 +58,9 @@ def _scalar(value: Any, shape: Shape) -> Any:
 def _member(shape: Shape, name: str) -> str:
     if name in shape.members or not name:
         return name
-    lowered = name[0].lower() + name[1:]
-    return lowered if lowered in shape.members else name
+    # The same name in another case: RoleArn is roleArn, BuildSpec is buildspec.
+    alike = [member for member in shape.members if member.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else name
 
 
 def tag_map(tags: list[Mapping[str, Any]] | None) -> dict[str, str]:

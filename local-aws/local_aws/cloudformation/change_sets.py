@@ -16,6 +16,7 @@ from local_aws.cloudformation.refusals import refused
 from local_aws.cloudformation.resource_type import find_type
 from local_aws.cloudformation.stack_record import CHANGE_SET_KIND as KIND
 from local_aws.cloudformation.stack_record import StackRecord
+from local_aws.cloudformation.stack_role import principal_for
 from local_aws.errors import AwsError
 from local_aws.operations import CLOUDFORMATION
 from local_aws.store import Body, now
@@ -39,6 +40,7 @@ def create_change_set(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
         raise refused(f"Stack:{stack['StackId']} is in REVIEW_IN_PROGRESS state and can not be updated.")
     else:
         stacks.check_updatable(stack)
+    principal_for(cloud, request, stack)
     proposal = propose(cloud, request, stack)
     _enter_stack(cloud, request, stack)
     return _enter(cloud, request, stack, proposal, kind)

@@ -26,6 +26,7 @@ _NAME_IN_THE_WAY = (
     "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {} and update the "
     "stack again."
 )
+_UNTOUCHED = "The change that was denied had not been made: the resource is as it was."
 _GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 
 
@@ -173,8 +174,15 @@ class Executor:
         change = planner.decide(before.logical_id, before.type_name, before.properties, current)
         if change.action is Action.KEEP:
             self._record.keep_resource(before)
-        else:
+            return
+        try:
             self._provisioner.modify(before, change, current.properties)
+        except OperationFailed as failed:
+            # What the role may not do on the way back it could not do on the way there: nothing needs undoing.
+            again = self._record.resources[before.logical_id]
+            if not (failed.denied and current.status == "UPDATE_FAILED" and again.reason == current.reason):
+                raise
+            self._record.set_resource(replace(before, status="UPDATE_COMPLETE", reason=_UNTOUCHED, changed=now()))
 
     def sweep(self, rolling_back: bool) -> list[str]:
         """Unmake what is no longer part of the stack; answers the logical ids of what would not go."""

@@ -10,18 +10,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local_aws.cloud import Cloud
-from local_aws.cloudformation import blueprint, capabilities, exports, parameters, planner, template, template_text
+from local_aws.cloudformation import blueprint, capabilities, exports, parameters, planner, template
 from local_aws.cloudformation.blueprint import Blueprint
 from local_aws.cloudformation.parameters import Given
 from local_aws.cloudformation.planner import Plan
 from local_aws.cloudformation.refusals import refused
 from local_aws.cloudformation.stack_record import resources_of
 from local_aws.cloudformation.template import Template
-
-_PATH_STYLE = re.compile(
-    r"https?://(?:s3[.\-][^/]*amazonaws\.com|s3\.amazonaws\.com|127\.0\.0\.1:\d+|localhost:\d+)/([^/]+)/(.+)"
-)
-_HOST_STYLE = re.compile(r"https?://([^/]+)\.s3[.\-][^/]*amazonaws\.com/(.+)|s3://([^/]+)/(.+)")
+from local_aws.cloudformation.template_source import template_body
 
 
 @dataclass(frozen=True)
@@ -104,44 +100,6 @@ def draw(
         "AWS::NotificationARNs": stack.get("NotificationARNs", []),
     }
     return blueprint.draw(loaded, values, pseudo, tuple(tags), imported)
-
-
-def template_body(cloud: Cloud, request: Mapping[str, Any], previous: str | None) -> str:
-    """The text of the template a request names: in itself, in S3, or the one its stack has."""
-    given = [name for name in ("TemplateBody", "TemplateURL") if request.get(name)]
-    if request.get("UsePreviousTemplate"):
-        given.append("UsePreviousTemplate")
-    if len(given) != 1:
-        raise refused("Either Template URL or Template Body must be specified.")
-    if given == ["TemplateBody"]:
-        body = str(request["TemplateBody"])
-        if len(body.encode()) > template_text.BODY_LIMIT:
-            raise refused(
-                "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
-                f"length less than or equal to {template_text.BODY_LIMIT}"
-            )
-        return body
-    if given == ["TemplateURL"]:
-        return _from_s3(cloud, request["TemplateURL"])
-    if previous is None:
-        raise refused("UsePreviousTemplate is set, but the stack has no template yet.")
-    return previous
-
-
-def _from_s3(cloud: Cloud, url: str) -> str:
-    found = _PATH_STYLE.fullmatch(url) or _HOST_STYLE.fullmatch(url)
-    if found is None:
-        raise refused("TemplateURL must be a supported URL.")
-    bucket, key = [part for part in found.groups() if part]
-    try:
-        body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read(template_text.STORED_BODY_LIMIT + 1)
-    except ClientError as error:
-        raise refused(
-            f"S3 error: {error.response['Error'].get('Message', 'Access Denied')} ({bucket}/{key})"
-        ) from error
-    if len(body) > template_text.STORED_BODY_LIMIT:
-        raise refused(f"Template may not exceed {template_text.STORED_BODY_LIMIT} bytes in size.")
-    return str(body.decode())
 
 
 def _ssm(cloud: Cloud, name: str) -> str:

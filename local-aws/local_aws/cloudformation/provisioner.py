@@ -26,10 +26,14 @@ _REPLACING = "Requested update requires the creation of a new physical resource;
 
 
 class OperationFailed(Exception):
-    """Resources that could not be made, changed or unmade; their events say why."""
+    """Resources that could not be made, changed or unmade; their events say why.
 
-    def __init__(self, verb: str, logical_ids: list[str]) -> None:
+    `denied` where it was for want of a permission, and nothing else.
+    """
+
+    def __init__(self, verb: str, logical_ids: list[str], denied: bool = False) -> None:
         super().__init__(f"The following resource(s) failed to {verb}: [{', '.join(logical_ids)}]. ")
+        self.denied = denied
 
 
 class Provisioner:
@@ -70,7 +74,7 @@ class Provisioner:
             physical_id = kind.create(self._readable(wanted))
             resource = made = replace(started, physical_id=physical_id, reason=_CREATED, changed=now())
             self._record.set_resource(made)
-            self._tell_recorded(made, kind, made.properties)
+            self._tell_remarks(made, kind, made.properties)
             kind.settle(wanted, physical_id)
             return replace(made, attributes=kind.attributes(wanted, physical_id))
 
@@ -85,7 +89,7 @@ class Provisioner:
         wanted = self._wanted(started)
 
         def work() -> Resource:
-            self._tell_recorded(started, kind, {cause.name: cause.after for cause in change.properties})
+            self._tell_remarks(started, kind, {cause.name: cause.after for cause in change.properties})
             kind.update(self._readable(wanted), physical_id, dynamic_references.read(before, self._cloud))
             kind.settle(wanted, physical_id)
             return replace(started, attributes=kind.attributes(wanted, physical_id))
@@ -135,7 +139,7 @@ class Provisioner:
         except Exception as error:
             reason = _reason(error)
             self._record.set_resource(replace(failed(), status=f"{verb}_FAILED", reason=reason, changed=now()))
-            raise OperationFailed(verb.lower(), [failed().logical_id]) from error
+            raise OperationFailed(verb.lower(), [failed().logical_id], _denied(error)) from error
 
     def _wanted(self, resource: Resource) -> Wanted:
         return Wanted(self._cloud, self._record.stack_name, resource.logical_id, resource.properties, self.checkpoint)
@@ -143,9 +147,9 @@ class Provisioner:
     def _readable(self, wanted: Wanted) -> Wanted:
         return replace(wanted, properties=dynamic_references.read(wanted.properties, self._cloud))
 
-    def _tell_recorded(self, resource: Resource, kind: ResourceType, properties: Mapping[str, Any]) -> None:
-        for name in sorted(kind.recorded & {key for key, value in properties.items() if value not in (None, [])}):
-            self._record.tell(resource, resource.status, f"property {name} is recorded, not carried out, by local-aws")
+    def _tell_remarks(self, resource: Resource, kind: ResourceType, properties: Mapping[str, Any]) -> None:
+        for remark in kind.remarks(properties):
+            self._record.tell(resource, resource.status, remark)
 
 
 def _type(resource: Resource) -> ResourceType:
@@ -153,6 +157,11 @@ def _type(resource: Resource) -> ResourceType:
     if kind is None:
         raise ResourceFailed(f"Resource type {resource.type_name} is not known to local-aws.")
     return kind
+
+
+def _denied(error: Exception) -> bool:
+    code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else getattr(error, "code", "")
+    return str(code).startswith("AccessDenied")
 
 
 def _reason(error: Exception) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 import string
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from local_aws.cloud import Cloud
+from local_aws.cloudformation.canonical import canonical
 from local_aws.cloudformation.refusals import ResourceFailed
 
 _SUFFIX = string.ascii_uppercase + string.digits
@@ -59,9 +60,9 @@ class ResourceType(ABC):
     """A type of resource.
 
     `properties` are all it takes. Of those, `required` must be there, and a change of one in `replacing` makes a new
-    resource; those in `recorded` are accepted, and kept where the service has a place for them, but nothing here acts
-    on them. `name_property` holds the custom name, if the type has one. `attribute_names` are what Fn::GetAtt may ask
-    for. The physical id is the value of Ref.
+    resource; those in `recorded` (`Name`, or `Name.Member` for a part) are accepted, and kept where the service has a
+    place for them, but nothing here acts on them. `name_property` holds the custom name, if the type has one.
+    `attribute_names` are what Fn::GetAtt may ask for. The physical id is the value of Ref.
     """
 
     type_name: ClassVar[str]
@@ -87,6 +88,11 @@ class ResourceType(ABC):
         """Why these properties, functions carried out, have not the form the type needs, or None."""
         return None
 
+    def remarks(self, properties: Mapping[str, Any]) -> list[str]:
+        """What the stack's events say of those properties that have no effect here: one sentence each."""
+        told = [path for path in sorted(self.recorded) if _is_given(properties, path.split("."))]
+        return [f"property {path} is recorded, not carried out, by local-aws" for path in told]
+
     @abstractmethod
     def create(self, wanted: Wanted) -> str:
         """Make it; answers its physical id, or raises `ResourceFailed` or botocore's ClientError."""
@@ -106,6 +112,15 @@ class ResourceType(ABC):
     def attributes(self, wanted: Wanted, physical_id: str) -> dict[str, Any]:
         """The values of its attributes."""
         return {}
+
+
+def _is_given(value: Any, path: Sequence[str]) -> bool:
+    """Whether something is asked for at the path; in a list, whether any of its items asks."""
+    if isinstance(value, list) and path:
+        return any(_is_given(item, path) for item in value)
+    if path:
+        return isinstance(value, Mapping) and _is_given(value.get(path[0]), path[1:])
+    return value not in (None, "", []) and canonical(value) != "false"
 
 
 _TYPES: dict[str, ResourceType] = {}

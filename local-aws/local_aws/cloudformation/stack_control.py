@@ -8,9 +8,12 @@ from local_aws.cloud import Cloud
 from local_aws.cloudformation import stack_record
 from local_aws.cloudformation.refusals import refused
 from local_aws.cloudformation.stack_record import StackRecord
+from local_aws.cloudformation.stack_role import principal_for
 from local_aws.cloudformation.stack_run import StackRun, close
+from local_aws.errors import AwsError
 from local_aws.lifecycle import on_start
 from local_aws.operations import CLOUDFORMATION
+from local_aws.store import Body
 
 _INTERRUPTED = "The local-aws server was stopped while this operation was under way."
 
@@ -31,11 +34,12 @@ def continue_update_rollback(cloud: Cloud, request: dict[str, Any]) -> dict[str,
     """Try again to return to the last good state; resources named by `ResourcesToSkip` are taken to be there."""
     stack = stack_record.get(cloud, request["StackName"])
     record = StackRecord(cloud, stack["StackId"], request.get("ClientRequestToken"))
+    principal = principal_for(cloud, request, stack)
     with cloud.store.transaction():
         if record.status != "UPDATE_ROLLBACK_FAILED":
             raise refused(f"Stack:{stack['StackId']} is in {record.status} state and can not continue rollback.")
         record.set_status("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
-    run = StackRun(cloud, stack["StackId"], request.get("ClientRequestToken"))
+    run = StackRun(cloud, stack["StackId"], principal, request.get("ClientRequestToken"))
     run.start(run.roll_back_update, tuple(request.get("ResourcesToSkip", [])))
     return {}
 
@@ -45,7 +49,8 @@ def rollback_stack(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Return a stack that was left CREATE_FAILED or UPDATE_FAILED to its last good state."""
     stack = stack_record.get(cloud, request["StackName"])
     record = StackRecord(cloud, stack["StackId"], request.get("ClientRequestToken"))
-    run = StackRun(cloud, stack["StackId"], request.get("ClientRequestToken"))
+    principal = principal_for(cloud, request, stack)
+    run = StackRun(cloud, stack["StackId"], principal, request.get("ClientRequestToken"))
     with cloud.store.transaction():
         status = record.status
         if status == "CREATE_FAILED":
@@ -73,7 +78,16 @@ def close_interrupted(cloud: Cloud) -> None:
     for body in cloud.store.all(stack_record.KIND):
         status, stack_id = body["StackStatus"], body["StackId"]
         if status.endswith("COMPLETE_CLEANUP_IN_PROGRESS"):
-            run = StackRun(cloud, stack_id)
-            run.start(run.clean_up, status.removesuffix("_CLEANUP_IN_PROGRESS"), patience=0)
+            _finish(cloud, body)
         elif status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             close(StackRecord(cloud, stack_id), _INTERRUPTED)
+
+
+def _finish(cloud: Cloud, stack: Body) -> None:
+    try:
+        principal = principal_for(cloud, {}, stack)
+    except AwsError as error:
+        close(StackRecord(cloud, stack["StackId"]), error.message)
+        return
+    run = StackRun(cloud, stack["StackId"], principal)
+    run.start(run.clean_up, stack["StackStatus"].removesuffix("_CLEANUP_IN_PROGRESS"), patience=0)

@@ -21,6 +21,7 @@ from local_aws.cloudformation.provisioner import OperationFailed, Provisioner
 from local_aws.cloudformation.refusals import Interrupted, Stopping
 from local_aws.cloudformation.stack_record import StackRecord
 from local_aws.errors import AwsError
+from local_aws.principal import Principal, acting_as
 from local_aws.store import now
 
 _LOG = logging.getLogger(__name__)
@@ -38,10 +39,18 @@ _FAILED_STATE = {
 
 
 class StackRun:
-    """One operation upon one stack, already in its `..._IN_PROGRESS` state."""
+    """One operation upon one stack, already in its `..._IN_PROGRESS` state; `principal` is who touches resources."""
 
-    def __init__(self, cloud: Cloud, stack_id: str, token: str | None = None, minutes: int | None = None) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        stack_id: str,
+        principal: Principal,
+        token: str | None = None,
+        minutes: int | None = None,
+    ) -> None:
         self._cloud = cloud
+        self._principal = principal
         self._record = StackRecord(cloud, stack_id, token)
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         self._provisioner = Provisioner(cloud, self._record, deadline)
@@ -55,7 +64,8 @@ class StackRun:
 
         def work() -> None:
             try:
-                operation(*arguments)
+                with acting_as(self._principal):
+                    operation(*arguments)
             except Stopping:
                 _LOG.info("stack %s is left %s: the server stops", self._record.stack_name, self._record.status)
             except Exception as error:

@@ -11,6 +11,7 @@ from local_aws.cloudformation import exports, planner, stack_record
 from local_aws.cloudformation.proposal import Proposal, propose
 from local_aws.cloudformation.refusals import refused
 from local_aws.cloudformation.stack_record import StackRecord
+from local_aws.cloudformation.stack_role import principal_for
 from local_aws.cloudformation.stack_run import StackRun
 from local_aws.errors import AwsError
 from local_aws.operations import CLOUDFORMATION
@@ -29,7 +30,6 @@ _DELETABLE_IN_PROGRESS = {"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}
 _NOT_CARRIED_OUT = (
     "NotificationARNs",
     "ResourceTypes",
-    "RoleARN",
     "RollbackConfiguration",
     "StackPolicyBody",
     "StackPolicyURL",
@@ -44,6 +44,7 @@ def create_stack(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
         raise refused("You can specify either DisableRollback or OnFailure, but not both.")
     name = checked_name(request["StackName"])
     stack_id = new_stack_id(cloud, name)
+    principal_for(cloud, request, {})
     proposal = propose(cloud, request, {"StackName": name, "StackId": stack_id, **_options(request)})
     enter(cloud, request, name, stack_id, "CREATE_IN_PROGRESS", proposal)
     begin_creation(cloud, request, stack_id, proposal)
@@ -77,7 +78,8 @@ def enter(
 def begin_creation(cloud: Cloud, request: dict[str, Any], stack_id: str, proposal: Proposal) -> None:
     """Start the work of a stack that is CREATE_IN_PROGRESS."""
     _remark_options(cloud, request, stack_id)
-    run = StackRun(cloud, stack_id, request.get("ClientRequestToken"), request.get("TimeoutInMinutes"))
+    principal = principal_for(cloud, request, cloud.store.get(stack_record.KIND, stack_id))
+    run = StackRun(cloud, stack_id, principal, request.get("ClientRequestToken"), request.get("TimeoutInMinutes"))
     run.start(run.create, proposal.blueprint, _on_failure(request))
 
 
@@ -107,6 +109,7 @@ def changes_anything(stack: Body, proposal: Proposal) -> bool:
 def begin_update(cloud: Cloud, request: dict[str, Any], stack_id: str, proposal: Proposal) -> None:
     """Bring the stack into UPDATE_IN_PROGRESS and start the work; of two at once the second is refused."""
     record = StackRecord(cloud, stack_id, request.get("ClientRequestToken"))
+    principal = principal_for(cloud, request, record.body)
     with cloud.store.transaction():
         check_updatable(record.body)
         record.remember_good()
@@ -119,7 +122,7 @@ def begin_update(cloud: Cloud, request: dict[str, Any], stack_id: str, proposal:
             **proposal.stored(),
         )
     _remark_options(cloud, request, stack_id)
-    run = StackRun(cloud, stack_id, request.get("ClientRequestToken"))
+    run = StackRun(cloud, stack_id, principal, request.get("ClientRequestToken"))
     run.start(run.update, proposal.blueprint, _on_failure(request) == "DO_NOTHING")
 
 
@@ -140,6 +143,7 @@ def delete_stack(cloud: Cloud, request: dict[str, Any]) -> None:
             f"Invalid operation on stack [{stack['StackId']}]: specify which resources to retain only when the stack "
             "is in the DELETE_FAILED state."
         )
+    principal = principal_for(cloud, request, stack)
     exports.check(cloud, stack["StackId"], [])
     record = StackRecord(cloud, stack["StackId"], request.get("ClientRequestToken"))
     with cloud.store.transaction():
@@ -149,7 +153,7 @@ def delete_stack(cloud: Cloud, request: dict[str, Any]) -> None:
             record.change({"_interrupt": {"reason": "Stack deletion requested."}})
         record.set_status("DELETE_IN_PROGRESS", "User Initiated")
     if status != "CREATE_IN_PROGRESS":
-        run = StackRun(cloud, stack["StackId"], request.get("ClientRequestToken"))
+        run = StackRun(cloud, stack["StackId"], principal, request.get("ClientRequestToken"))
         run.start(run.delete, tuple(retained))
 
 

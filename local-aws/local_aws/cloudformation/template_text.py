@@ -13,7 +13,7 @@ import yaml
 from local_aws.cloudformation.refusals import refused
 
 BODY_LIMIT = 51_200
-STORED_BODY_LIMIT = 1_048_576
+STORED_BODY_LIMIT = 1_000_000
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from local_aws.cloud import Cloud
 from local_aws.cloudformation import capabilities, graph, parameters, stack_record, template
 from local_aws.cloudformation.change_sets import get_change_set
 from local_aws.cloudformation.parameters import Parameter
-from local_aws.cloudformation.proposal import template_body
 from local_aws.cloudformation.refusals import refused
 from local_aws.cloudformation.template import Template
+from local_aws.cloudformation.template_source import template_body
 from local_aws.operations import CLOUDFORMATION
 
 
