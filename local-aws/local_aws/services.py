@@ -1,6 +1,12 @@
 """Every module that carries out operations, imported so that it enters its own into the tables."""
 
 import local_aws.cloudformation
+import local_aws.codecommit.commits
+import local_aws.codecommit.repositories
+import local_aws.codepipeline.actions.codecommit_source
+import local_aws.codepipeline.actions.connection_source
+import local_aws.connections.handshake
+import local_aws.connections.operations
 import local_aws.git_remote.smart_http
 import local_aws.iam.simulation
 import local_aws.logs

@@ -69,7 +69,7 @@ def parse(service: str, operation: str, body: bytes) -> dict[str, Any]:
 def answer(service: str, operation: str, result: dict[str, Any]) -> Answer:
     """A successful response in the service's protocol."""
     model = _operation(service, operation)
-    serializer = get_serializer_class(service, str(model.service_model.protocol))
+    serializer = get_serializer_class(service, protocol_of(service))
     response = serializer(operation_model=model).serialize(result)
     body = response["body"]
     return _answer(response["status_code"], response["headers"], body.encode() if isinstance(body, str) else body)
@@ -96,7 +96,8 @@ def refusal(service: str, error: AwsError, protocol: str | None = None) -> Answe
 def protocol_of(service: str) -> str:
     """The protocol of a service by the name it signs with; "json" for one that botocore knows by another name."""
     try:
-        return str(Contract.of(service).model.protocol)
+        # Of several protocols the one that boto3 speaks: CodeConnections names another first.
+        return str(Contract.of(service).model.resolved_protocol)
     except UnknownServiceError:
         return "json"
 

@@ -131,19 +131,28 @@ def commit(cloud: Cloud, name: str, revision: str) -> Commit:
         shown = git.text(path(cloud, name), "log", "-1", f"--format={fields}", f"{revision}^{{commit}}", "--")
     except GitFailed as error:
         raise NoSuchRevision(revision) from error
-    commit_id, tree, parents, author, email, authored, committer, committer_email, committed, message = shown.split("\0")
+    whole = shown.split("\0")
     return Commit(
-        commit_id,
-        tree,
-        tuple(parents.split()),
-        author,
-        email,
-        datetime.fromisoformat(authored),
-        committer,
-        committer_email,
-        datetime.fromisoformat(committed),
-        message.rstrip("\n"),
+        id=whole[0],
+        tree=whole[1],
+        parents=tuple(whole[2].split()),
+        author=whole[3],
+        author_email=whole[4],
+        authored=datetime.fromisoformat(whole[5]),
+        committer=whole[6],
+        committer_email=whole[7],
+        committed=datetime.fromisoformat(whole[8]),
+        message=whole[9].rstrip("\n"),
     )
+
+
+def contains(cloud: Cloud, name: str, branch: str, commit_id: str) -> bool:
+    """Whether a commit is in the history of a branch."""
+    try:
+        git.run(path(cloud, name), "merge-base", "--is-ancestor", commit_id, f"refs/heads/{branch}")
+    except GitFailed:
+        return False
+    return True
 
 
 def changed_files(cloud: Cloud, name: str, old: str, new: str) -> list[str] | None:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs
 
 from local_aws import same_origin, wire
@@ -111,11 +111,11 @@ def _carried_out(
     process: subprocess.Popen[bytes], body: IO[bytes], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
     """Hand the request to the CGI process and its answer to the client, a chunk at a time, both at once."""
-    assert process.stdout is not None
+    answer = cast("IO[bytes]", process.stdout)
     threading.Thread(target=_feed, args=(process, body), daemon=True).start()
     threading.Thread(target=_log_errors, args=(process,), daemon=True).start()
     status, headers = "200 OK", []
-    for line in iter(process.stdout.readline, b""):
+    for line in iter(answer.readline, b""):
         field, _, value = line.decode("latin-1").rstrip("\r\n").partition(": ")
         if not field:
             break
@@ -127,7 +127,7 @@ def _carried_out(
         process.wait()
         return _refuse(500, f"git http-backend ended with {process.returncode}: see the log.", start_response)
     start_response(status, headers)
-    return _answer(process, process.stdout)
+    return _answer(process, answer)
 
 
 def _answer(process: subprocess.Popen[bytes], answer: IO[bytes]) -> Iterator[bytes]:
@@ -141,17 +141,16 @@ def _answer(process: subprocess.Popen[bytes], answer: IO[bytes]) -> Iterator[byt
 
 
 def _feed(process: subprocess.Popen[bytes], body: IO[bytes]) -> None:
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError, ConnectionError), process.stdin:
+    request = cast("IO[bytes]", process.stdin)
+    with contextlib.suppress(BrokenPipeError, ConnectionError), request:
         # git may have refused the request before it read all of it.
         while chunk := body.read(_CHUNK):
-            process.stdin.write(chunk)
+            request.write(chunk)
 
 
 def _log_errors(process: subprocess.Popen[bytes]) -> None:
-    assert process.stderr is not None
-    with process.stderr:
-        for line in process.stderr:
+    with cast("IO[bytes]", process.stderr) as errors:
+        for line in errors:
             _LOG.warning("git http-backend: %s", line.decode(errors="replace").rstrip())
 
 
