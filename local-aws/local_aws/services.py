@@ -16,6 +16,7 @@ import local_aws.sagemaker.model_packages
 import local_aws.sagemaker.models
 import local_aws.sagemaker.pipelines
 import local_aws.sagemaker.processing
+import local_aws.sagemaker.projects
 import local_aws.sagemaker.tags
 import local_aws.sagemaker.training
 import local_aws.sagemaker.transform

@@ -208,7 +208,7 @@ def test_an_option_that_is_recorded_and_not_carried_out_is_said_in_the_events(st
     name = stacks.create(STACK, RollbackConfiguration={"MonitoringTimeInMinutes": 5})
     said = "option RollbackConfiguration is recorded, not carried out, by local-aws"
     assert (name, "CREATE_IN_PROGRESS", said) in stacks.told(name)
-    assert stacks.describe(name)["RoleARN"].endswith("role/deployer")
+    assert stacks.describe(name)["RollbackConfiguration"] == {"MonitoringTimeInMinutes": 5}
 
 
 def test_a_required_property_that_comes_to_nothing_is_missed_by_name(stacks: Any) -> None:

@@ -13,7 +13,7 @@ from local_aws.operations import SAGEMAKER
 
 _MOST = 50
 # Kinds of the store are named as ARNs name resources, but for these.
-_KINDS = {"hyper-parameter-tuning-job": "tuning_job"}
+_KINDS = {"hyper-parameter-tuning-job": "tuning_job", "project": "sagemaker_project"}
 
 
 def check(tags: list[dict[str, str]]) -> None:
