@@ -1,1 +1,1 @@
-"""CodePipeline: pipelines of stages, their executions, and the actions that do the work."""
+"""CodePipeline: pipelines as they are declared, and the executions that take a commit through their stages."""
