@@ -266,3 +266,71 @@ def test_a_template_in_json_and_one_in_s3_are_taken_too(stacks: Any, cloud: Any,
         stacks.cloudformation.create_stack(
             StackName=stacks.name(), TemplateURL=f"https://s3.us-east-1.amazonaws.com/{bucket}/nothing.json"
         )
+
+
+SMALL = "Resources: {Group: {Type: AWS::Logs::LogGroup}}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://BUCKET.s3.us-east-1.amazonaws.com/a%20folder/t.yaml",
+        "https://BUCKET.s3.amazonaws.com/a%20folder/t.yaml",
+        "https://s3.us-east-1.amazonaws.com/BUCKET/a%20folder/t.yaml",
+        "https://s3-us-west-2.amazonaws.com/BUCKET/a%20folder/t.yaml",
+        "ENDPOINT/BUCKET/a%20folder/t.yaml",
+    ],
+)
+def test_every_operation_reads_a_template_from_s3(stacks: Any, cloud: Any, bucket: str, address: str) -> None:
+    cloud.client("s3").put_object(Bucket=bucket, Key="a folder/t.yaml", Body=SMALL.encode())
+    url, cloudformation, name = (
+        address.replace("BUCKET", bucket).replace("ENDPOINT", cloud.endpoint_url),
+        stacks.cloudformation,
+        stacks.name(),
+    )
+    assert cloudformation.validate_template(TemplateURL=url)["Parameters"] == []
+    assert cloudformation.get_template_summary(TemplateURL=url)["ResourceTypes"] == ["AWS::Logs::LogGroup"]
+    cloudformation.create_change_set(StackName=name, ChangeSetName="first", ChangeSetType="CREATE", TemplateURL=url)
+    cloudformation.execute_change_set(StackName=name, ChangeSetName="first")
+    assert stacks.settled(name)["StackStatus"] == "CREATE_COMPLETE"
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        cloudformation.update_stack(StackName=name, TemplateURL=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://bucket/t.yaml",
+        "http://bucket.s3.amazonaws.com/t.yaml",
+        "https://example.com/t.yaml",
+        "https://s3.amazonaws.com.example.com/bucket/t.yaml",
+        "http://127.0.0.1:1/bucket/t.yaml",
+    ],
+)
+def test_an_address_that_aws_does_not_read_from_is_refused(stacks: Any, url: str) -> None:
+    for refuse in (stacks.cloudformation.validate_template, stacks.cloudformation.get_template_summary):
+        with pytest.raises(ClientError, match="TemplateURL must be a supported URL"):
+            refuse(TemplateURL=url)
+    with pytest.raises(ClientError, match="TemplateURL must be a supported URL"):
+        stacks.cloudformation.create_stack(StackName=stacks.name(), TemplateURL=url)
+
+
+def test_a_template_is_limited_in_size_here_and_in_s3(stacks: Any, cloud: Any, bucket: str) -> None:
+    def padded(size: int) -> str:
+        return SMALL + "\n#" + "x" * (size - len(SMALL) - 2)
+
+    s3, url = cloud.client("s3"), f"https://{bucket}.s3.us-east-1.amazonaws.com/t.yaml"
+    stacks.cloudformation.validate_template(TemplateBody=padded(51_200))
+    with pytest.raises(ClientError, match=r"'templateBody' failed to satisfy .* less than or equal to 51200"):
+        stacks.cloudformation.validate_template(TemplateBody=padded(51_201))
+    s3.put_object(Bucket=bucket, Key="t.yaml", Body=padded(1_000_000).encode())
+    stacks.cloudformation.validate_template(TemplateURL=url)
+    s3.put_object(Bucket=bucket, Key="t.yaml", Body=padded(1_000_001).encode())
+    with pytest.raises(ClientError, match="Template may not exceed 1000000 bytes in size"):
+        stacks.cloudformation.validate_template(TemplateURL=url)
+
+
+def test_a_template_that_is_no_text_is_refused(stacks: Any, cloud: Any, bucket: str) -> None:
+    cloud.client("s3").put_object(Bucket=bucket, Key="t.zip", Body=b"PK\xff\xfe")
+    with pytest.raises(ClientError, match=r"t\.zip is not text"):
+        stacks.cloudformation.validate_template(TemplateURL=f"https://{bucket}.s3.us-east-1.amazonaws.com/t.zip")

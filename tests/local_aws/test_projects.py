@@ -154,3 +154,29 @@ def test_a_deleted_project_takes_its_stack_along(projects: Projects) -> None:
     assert left["StackStatus"] == "DELETE_COMPLETE"
     projects.sagemaker.create_project(ProjectName=name, TemplateProviders=[projects.provider(TEMPLATE, {})])
     assert projects.settled(name)["ProjectStatus"] == "CreateCompleted"
+
+
+def test_a_stack_can_make_a_project_and_unmakes_it(projects: Projects, stacks: Any) -> None:
+    name = f"project-{uuid.uuid4().hex[:8]}"
+    template = f"""
+Resources:
+  Project:
+    Type: AWS::SageMaker::Project
+    Properties:
+      ProjectName: {name}
+      TemplateProviderDetails:
+        - CfnTemplateProviderDetail:
+            TemplateName: release
+            TemplateURL: {projects.url(TEMPLATE)}
+            Parameters: [{{Key: Greeting, Value: good day}}]
+Outputs:
+  Id: {{Value: !GetAtt Project.ProjectId}}
+"""
+    stack = stacks.create(template)
+    assert stacks.status(stack) == "CREATE_COMPLETE", stacks.told(stack)
+    found = projects.settled(name)
+    assert stacks.outputs(stack) == {"Id": found["ProjectId"]}
+    assert stacks.resources(stack)["Project"] == found["ProjectArn"]
+    assert stacks.delete(stack)["StackStatus"] == "DELETE_COMPLETE"
+    with pytest.raises(ClientError, match="does not exist"):
+        projects.sagemaker.describe_project(ProjectName=name)

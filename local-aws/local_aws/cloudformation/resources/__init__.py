@@ -15,6 +15,7 @@ import local_aws.cloudformation.resources.kms
 import local_aws.cloudformation.resources.logs
 import local_aws.cloudformation.resources.s3
 import local_aws.cloudformation.resources.sagemaker
+import local_aws.cloudformation.resources.sagemaker_project
 import local_aws.cloudformation.resources.secretsmanager
 import local_aws.cloudformation.resources.sns
 import local_aws.cloudformation.resources.ssm  # noqa: F401
