@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model_deploy.errors import DeploymentError
-from model_deploy.registry import RegisteredVersion
 from model_deploy.stage import Stage
+from model_deploy.version import RegisteredVersion
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,14 @@ class Deployment:
     stage: str
     stack_name: str
     parameters: Mapping[str, str]
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The stack's tags, which CloudFormation hands on to what is in it: by them costs can be told apart.
+
+        None of them changes from commit to commit, so that the same pin changes nothing.
+        """
+        return {"model": self.parameters["ModelName"], "stage": self.stage}
 
     @property
     def endpoint_name(self) -> str:

@@ -2,6 +2,7 @@
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html"""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,8 +14,16 @@ JSON, CSV = "application/json", "text/csv"
 LARGEST_BODY = 6_291_456
 
 
-def predict(runtime: Any, endpoint_name: str, body: bytes, content_type: str) -> list[Any]:
-    """Send a body of rows and return the predictions, one entry a row.
+@dataclass(frozen=True)
+class Answer:
+    """The predictions, one entry a row, and the model version that made them (`name/version`), empty if not told."""
+
+    predictions: list[Any]
+    served_as: str
+
+
+def ask(runtime: Any, endpoint_name: str, body: bytes, content_type: str) -> Answer:
+    """Send a body of rows and return what the endpoint answers.
 
     Raises:
         DeploymentError: there is no such endpoint in service, it refuses the body (with its status and message), the
@@ -40,7 +49,7 @@ def predict(runtime: Any, endpoint_name: str, body: bytes, content_type: str) ->
         raise DeploymentError(
             f"The endpoint {endpoint_name} answered {predictions!r}, which is no list of predictions."
         )
-    return predictions
+    return Answer(predictions, answer.get("CustomAttributes", ""))
 
 
 def _said(body: str) -> str:

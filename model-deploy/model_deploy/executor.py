@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from model_deploy.diagnosis import Failure, diagnose
 from model_deploy.errors import DeploymentError
 from model_deploy.plan import Action, Plan, Stack
+from model_deploy.stacks import describe_stack, read_stack
 
 _CREATED = "CREATE_COMPLETE"
 _UPDATED = "UPDATE_COMPLETE"
@@ -46,14 +47,7 @@ class Executor:
 
     def stack(self, name: str) -> Stack | None:
         """The stack of this name as it is now, None if there is none."""
-        found = self._describe(name)
-        if found is None:
-            return None
-        parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", [])}
-        template = ""
-        if found["StackStatus"] != "REVIEW_IN_PROGRESS":
-            template = str(self.cloudformation.get_template(StackName=name)["TemplateBody"])
-        return Stack(name, found["StackStatus"], parameters, template)
+        return read_stack(self.cloudformation, name)
 
     def carry_out(self, plan: Plan, template: str, commit: str) -> bool:
         """Make the stack what the plan says, and wait until it is; False if there was nothing to change.
@@ -93,6 +87,7 @@ class Executor:
             Description=f"{plan.serves_then}, commit {commit}",
             TemplateBody=template,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in deployment.parameters.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in deployment.tags.items()],
         )["Id"]
         pause = _Pause(self.sleep, f"plan the stack {deployment.stack_name}")
         while True:
@@ -142,12 +137,7 @@ class Executor:
             pause()
 
     def _describe(self, name: str) -> dict[str, Any] | None:
-        try:
-            return dict(self.cloudformation.describe_stacks(StackName=name)["Stacks"][0])
-        except ClientError as error:
-            if "does not exist" in error.response["Error"]["Message"]:
-                return None
-            raise
+        return describe_stack(self.cloudformation, name)
 
     def _events(self, name: str) -> list[dict[str, Any]]:
         try:

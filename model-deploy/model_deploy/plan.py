@@ -64,8 +64,11 @@ class Plan:
         return served_by(self.deployment.parameters)
 
 
-def plan(now: Stack | None, then: Deployment, template: str) -> Plan:
+def plan(now: Stack | None, then: Deployment, template: str, *, ahead: bool = False) -> Plan:
     """Compare a stack with what it should be.
+
+    Planning ahead, the deployment comes later: a stack in the middle of something will have ended by then, and is taken
+    as what it is on its way to.
 
     Raises:
         DeploymentError: the stack is in the middle of something, or stuck so that only a person can help it.
@@ -79,7 +82,7 @@ def plan(now: Stack | None, then: Deployment, template: str) -> Plan:
             f"The stack {now.name} is UPDATE_ROLLBACK_FAILED: an update failed and could not be undone. See its "
             f"events, then run aws cloudformation continue-update-rollback --stack-name {now.name}, and deploy again."
         )
-    if now.status not in _SERVING:
+    if now.status not in _SERVING and not (ahead and now.status.endswith("_IN_PROGRESS")):
         raise DeploymentError(
             f"The stack {now.name} is {now.status}: another deployment of it is under way. Wait for its end, then "
             "deploy again."

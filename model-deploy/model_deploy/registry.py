@@ -4,7 +4,6 @@ Everything that speaks to the MLflow server is here, and answers of its own fail
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import mlflow
@@ -14,29 +13,9 @@ from mlflow.exceptions import MlflowException
 
 from model_deploy.errors import DeploymentError
 from model_deploy.pin import Pin
+from model_deploy.version import RegisteredVersion
 
 _LISTED = 20
-
-
-@dataclass(frozen=True)
-class RegisteredVersion:
-    """A version in the registry, as it is now."""
-
-    model_name: str
-    number: int
-    run_id: str | None
-    tags: Mapping[str, str]
-    aliases: frozenset[str]
-
-    @property
-    def tier(self) -> str | None:
-        """The quality tier the gate gave it; None for a version that was registered without the gate."""
-        return self.tags.get("tier")
-
-    @property
-    def uri(self) -> str:
-        """MLflow's address of this version's files."""
-        return f"models:/{self.model_name}/{self.number}"
 
 
 class Registry:
@@ -100,6 +79,18 @@ class Registry:
                 f"{version.uri} holds no MLmodel file, so it is no MLflow model. Pin another version."
             )
         return directory
+
+    def metrics(self, version: RegisteredVersion) -> Mapping[str, float]:
+        """The metrics of the run that trained a version; none when the run is not known or is deleted."""
+        if version.run_id is None:
+            return {}
+        with self._answering(f"read the run of {version.uri}"):
+            try:
+                return dict(self._client.get_run(version.run_id).data.metrics)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return {}
 
     def record(self, version: RegisteredVersion, alias: str, tags: Mapping[str, str]) -> None:
         """Move an alias to this version and tag it; what is there already is not written again."""

@@ -1,25 +1,29 @@
 """A release: from a pin to endpoints. Staging first; prod only after its smoke test, and when someone approved.
 Everything that can be refused is refused before the first change."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from model_deploy.deployment import Deployment, Ground, deployment_of
+from model_deploy.deployment import Deployment, deployment_of
 from model_deploy.errors import DeploymentError
 from model_deploy.executor import Executor
+from model_deploy.expectation import prepare_smoke_test
 from model_deploy.image import ServingEnvironment
 from model_deploy.logged_model import read_logged_model
+from model_deploy.order import Request
 from model_deploy.package import Package, build_package
 from model_deploy.pin import Pin
-from model_deploy.plan import Plan, plan, plan_back
-from model_deploy.registry import RegisteredVersion, Registry
+from model_deploy.plan import Plan, Stack, plan, plan_back
+from model_deploy.registry import Registry
 from model_deploy.skew import refuse_skew
-from model_deploy.smoke import SmokeResult, SmokeTest, prepare_smoke_test, run_smoke_test
+from model_deploy.smoke import SmokeResult, SmokeTest, run_smoke_test
 from model_deploy.stage import Stage
+from model_deploy.stage_record import deployment_tags
 from model_deploy.store import ship_package
+from model_deploy.version import RegisteredVersion
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,23 @@ def prepare(pin: Pin, registry: Registry, serving: ServingEnvironment, room: Pat
     refuse_skew(model, serving)
     # Packed before it is loaded: loading may leave compiled bytecode beside a model's own code.
     package = build_package(model.directory, room / "model.tar.gz")
-    return Candidate(version, package, prepare_smoke_test(model))
+    smoke_test = replace(prepare_smoke_test(model), served_as=version.served_as)
+    return Candidate(version, package, smoke_test)
 
 
 def plan_stages(
-    candidate: Candidate, stages: Mapping[str, Stage], ground: Ground, executor: Executor, template: str
+    candidate: Candidate, request: Request, stack: Callable[[str], Stack | None], *, ahead: bool = False
 ) -> list[Plan]:
-    """Plan every stage in order; nothing is changed anywhere."""
+    """Plan every stage in order; nothing is changed anywhere. `stack` finds a stack by its name.
+
+    Raises:
+        DeploymentError: a stage does not take this version, or its stack cannot be updated.
+    """
     deployments = [
-        deployment_of(candidate.version, candidate.package_key, name, stage, ground) for name, stage in stages.items()
+        deployment_of(candidate.version, candidate.package_key, name, stage, request.ground)
+        for name, stage in request.stages.items()
     ]
-    return [plan(executor.stack(each.stack_name), each, template) for each in deployments]
+    return [plan(stack(each.stack_name), each, request.template, ahead=ahead) for each in deployments]
 
 
 @dataclass(frozen=True)
@@ -127,13 +137,6 @@ class Release:
         return f"{name} serves {made.serves_now} again."
 
     def _record(self, version: RegisteredVersion, deployment: Deployment, *, changed: bool) -> None:
-        stage = deployment.stage
-        tags = {
-            f"{stage}_endpoint": deployment.endpoint_name,
-            f"{stage}_deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            f"{stage}_commit": self.commit,
-        }
-        # What changed nothing is no deployment: its time and commit are those of the one that did.
-        if not changed and stage in version.aliases:
-            tags = {name: value for name, value in tags.items() if name not in version.tags}
+        stage, endpoint, now = deployment.stage, deployment.endpoint_name, datetime.now(UTC)
+        tags = deployment_tags(version, stage, endpoint, self.commit, now, changed=changed)
         self.registry.record(version, stage, tags)

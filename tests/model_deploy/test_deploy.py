@@ -1,23 +1,15 @@
 """Deployments through the front door: `python -m model_deploy` against a running cloud and a running MLflow server."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import boto3
-import mlflow
-import pytest
-import sklearn
-import yaml
-from click.testing import CliRunner, Result
-from model_deploy.__main__ import main
+from click.testing import Result
 
-ROOM = Path(__file__).parents[2] / "model-deploy"
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/serving"
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Answers /ping like a good endpoint, and every question with the same class.
 WRONG_SERVER = """
 import os
@@ -39,108 +31,18 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Wr
 Deploy = Callable[..., Result]
 
 
-def build_image(home: Path, context: Path, uri: str) -> str:
-    subprocess.run(
-        [sys.executable, "-m", "local_aws", "build-image", "--home", home, "--tag", uri,
-         "--build-arg", f"PYTHON_VERSION={PYTHON}", context],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return uri
-
-
-def image_of(home: Path, directory: Path, program: str, digit: str) -> str:
-    """An image that claims to fit the model, and runs a program of the test's own."""
-    (directory / "Dockerfile").write_text(
-        "ARG PYTHON_VERSION\nFROM python:${PYTHON_VERSION}-slim\nCOPY . /opt/program\n"
-        'ENTRYPOINT ["python", "/opt/program/serve.py"]\n'
-    )
-    (directory / "serve.py").write_text(program)
-    return build_image(home, directory, f"{REPOSITORY}:py{PYTHON}-sklearn{sklearn.__version__}-{digit * 12}")
-
-
-@pytest.fixture(scope="module")
-def serving_image(cloud: Any) -> str:
-    named = subprocess.run(
-        [sys.executable, "-m", "model_deploy", "image", "--repository", REPOSITORY, "--python", PYTHON],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return build_image(cloud.home, ROOM / "serving", named.stdout.strip())
-
-
-@pytest.fixture(scope="module")
-def artifacts(cloud: Any) -> str:
-    return str(cloud.new_bucket())
-
-
-@pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stage files, but for the minutes in which alarms are watched."""
-    directory = tmp_path_factory.mktemp("stages")
-    for path in (ROOM / "stages").iterdir():
-        stage = yaml.safe_load(path.read_text())
-        stage["update"] |= {"wait_seconds": 0, "keep_old_seconds": 0}
-        stage["smoke_test"]["latency_milliseconds"] = 30_000
-        (directory / path.name).write_text(yaml.safe_dump(stage))
-    return directory
-
-
-@pytest.fixture
-def settings(cloud: Any, tracking_server: Any, serving_image: str, artifacts: str) -> dict[str, str]:
-    """The environment that a build has."""
-    return {
-        **cloud.environment,
-        "MLFLOW_TRACKING_URI": tracking_server.uri,
-        "ARTIFACT_BUCKET": artifacts,
-        "EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
-        "SERVING_IMAGE": serving_image,
-        "SOURCE_COMMIT": "c0ffee",
-        "COLUMNS": "200",
-    }
-
-
-@pytest.fixture
-def deploy(settings: dict[str, str], stages: Path, monkeypatch: pytest.MonkeyPatch) -> Deploy:
-    """Run the command line in this process: the seconds of importing MLflow and scikit-learn are paid once."""
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-
-    def run(*arguments: str, **environment: str) -> Result:
-        return CliRunner().invoke(main, ["--stages", str(stages), *arguments], env={**settings, **environment})
-
-    return run
-
-
-@pytest.fixture
-def registered(iris: str, tracking_server: Any) -> Callable[[str], Any]:
-    """Register the two iris models once more under a name of the test's own, so that its endpoints are its own."""
-
-    def register(name: str) -> Any:
-        mlflow.set_tracking_uri(tracking_server.uri)
-        client = mlflow.MlflowClient()
-        client.create_registered_model(name)
-        for number in ("1", "2"):
-            made = client.get_model_version(iris, number)
-            client.create_model_version(
-                name, str(made.source), made.run_id, model_id=str(made.source).rpartition("/")[2], tags={"tier": "gold"}
-            )
-        return client
-
-    return register
-
-
 def endpoint_is(cloud: Any, name: str) -> str:
     found = cloud.client("sagemaker").list_endpoints(NameContains=name)["Endpoints"]
     return str(found[0]["EndpointStatus"]) if found else "missing"
 
 
-def predictions(cloud: Any, endpoint: str) -> list[str]:
-    answer = cloud.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=endpoint, ContentType="text/csv", Body=b"5.1,3.5,1.4,0.2\n5.0,2.0,3.5,1.0\n7.7,2.6,6.9,2.3\n"
-    )
-    return list(json.loads(answer["Body"].read())["predictions"])
-
-
 def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
-    cloud: Any, deploy: Deploy, settings: dict[str, str], registered: Callable[[str], Any], tmp_path: Path
+    cloud: Any,
+    deploy: Deploy,
+    settings: dict[str, str],
+    registered: Callable[[str], Any],
+    tmp_path: Path,
+    predictions: Callable[[str], list[str]],
 ) -> None:
     name = "walk"
     registry, version = registered(name), {"MODEL_NAME": name}
@@ -153,7 +55,7 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
     assert "Plan for walk-staging: create; it is not there yet" in first.stdout
     assert "Smoke test of walk-staging passed: 3 rows as the model predicts them" in first.stdout
     assert "prod is untouched: deploy it with --approve" in first.stdout
-    assert predictions(cloud, "walk-staging") == ["setosa", "versicolor", "versicolor"]
+    assert predictions("walk-staging") == ["setosa", "versicolor", "versicolor"]
     assert endpoint_is(cloud, "walk-prod") == "missing"
     tags = registry.get_model_version(name, "1").tags
     assert (tags["staging_endpoint"], tags["staging_commit"]) == ("walk-staging", "c0ffee")
@@ -174,7 +76,7 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
     assert approved.exit_code == 0, approved.stderr
     assert "Plan for walk-staging: update; it serves walk version 1" in approved.stdout
     for endpoint in ("walk-staging", "walk-prod"):
-        assert predictions(cloud, endpoint) == ["setosa", "versicolor", "virginica"]
+        assert predictions(endpoint) == ["setosa", "versicolor", "virginica"]
     assert registry.get_model_version_by_alias(name, "staging").version == "2"
     assert registry.get_model_version_by_alias(name, "prod").version == "2"
     config = cloud.client("sagemaker").describe_endpoint(EndpointName="walk-staging")["EndpointConfigName"]
@@ -185,11 +87,11 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
     planned = deploy("plan", MODEL_VERSION="1", **version)
     assert planned.exit_code == 0, planned.stderr
     assert "Plan for walk-prod: update; it serves walk version 2" in planned.stdout
-    assert predictions(cloud, "walk-prod") == ["setosa", "versicolor", "virginica"]
+    assert predictions("walk-prod") == ["setosa", "versicolor", "virginica"]
 
     back = deploy("--approve", MODEL_VERSION="1", **version)
     assert back.exit_code == 0, back.stderr
-    assert predictions(cloud, "walk-prod") == ["setosa", "versicolor", "versicolor"]
+    assert predictions("walk-prod") == ["setosa", "versicolor", "versicolor"]
     assert registry.get_model_version_by_alias(name, "prod").version == "1"
 
     rows = tmp_path / "rows.csv"
@@ -210,10 +112,14 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
 
 
 def test_an_endpoint_that_never_starts_is_told_with_the_end_of_its_log_and_taken_away(
-    cloud: Any, deploy: Deploy, registered: Callable[[str], Any], tmp_path: Path
+    cloud: Any,
+    deploy: Deploy,
+    registered: Callable[[str], Any],
+    tmp_path: Path,
+    image_of: Callable[[Path, str, str], str],
 ) -> None:
     registered("stillborn")
-    broken = image_of(cloud.home, tmp_path, "raise SystemExit('the licence has run out')", "f")
+    broken = image_of(tmp_path, "raise SystemExit('the licence has run out')", "f")
     ran = deploy("--approve", MODEL_NAME="stillborn", MODEL_VERSION="1", SERVING_IMAGE=broken)
     assert ran.exit_code == 1
     assert "stillborn version 1 could not be deployed to stillborn-staging: Endpoint: " in ran.stderr
@@ -224,24 +130,29 @@ def test_an_endpoint_that_never_starts_is_told_with_the_end_of_its_log_and_taken
 
 
 def test_an_update_that_fails_leaves_the_version_before_in_service(
-    cloud: Any, deploy: Deploy, registered: Callable[[str], Any], tmp_path: Path
+    cloud: Any,
+    deploy: Deploy,
+    registered: Callable[[str], Any],
+    tmp_path: Path,
+    predictions: Callable[[str], list[str]],
+    image_of: Callable[[Path, str, str], str],
 ) -> None:
     registry = registered("steady")
     assert deploy(MODEL_NAME="steady", MODEL_VERSION="1").exit_code == 0
 
-    broken = image_of(cloud.home, tmp_path, "raise SystemExit('the licence has run out')", "f")
+    broken = image_of(tmp_path, "raise SystemExit('the licence has run out')", "f")
     failed = deploy("--approve", MODEL_NAME="steady", MODEL_VERSION="2", SERVING_IMAGE=broken)
     assert failed.exit_code == 1
     assert "log: the licence has run out" in failed.stderr
     assert "rolled back: steady-staging serves steady version 1 as before" in failed.stderr
-    assert predictions(cloud, "steady-staging") == ["setosa", "versicolor", "versicolor"]
+    assert predictions("steady-staging") == ["setosa", "versicolor", "versicolor"]
 
-    wrong = image_of(cloud.home, tmp_path, WRONG_SERVER, "e")
+    wrong = image_of(tmp_path, WRONG_SERVER, "e")
     failed = deploy("--approve", MODEL_NAME="steady", MODEL_VERSION="2", SERVING_IMAGE=wrong)
     assert failed.exit_code == 1
     assert "the model predicts 'setosa', the endpoint answered 'rose'" in failed.stderr
     assert "steady-staging serves steady version 1 again" in failed.stderr
-    assert predictions(cloud, "steady-staging") == ["setosa", "versicolor", "versicolor"]
+    assert predictions("steady-staging") == ["setosa", "versicolor", "versicolor"]
     assert endpoint_is(cloud, "steady-prod") == "missing"
     assert registry.get_model_version_by_alias("steady", "staging").version == "1"
 
@@ -252,7 +163,7 @@ def test_a_skew_is_refused_before_anything_is_deployed(
     registered("skewed")
     ran = deploy(MODEL_NAME="skewed", MODEL_VERSION="1", SERVING_IMAGE=f"{REPOSITORY}:py3.9-sklearn1.2.1-0123456789ab")
     assert ran.exit_code == 1
-    assert f"requires scikit-learn=={sklearn.__version__}, the image has scikit-learn 1.2.1" in ran.stderr
+    assert f"requires scikit-learn=={version('scikit-learn')}, the image has scikit-learn 1.2.1" in ran.stderr
     assert "the image has Python 3.9" in ran.stderr
     stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
     assert not [stack for stack in stacks if stack["StackName"].startswith("skewed")]
@@ -267,7 +178,7 @@ def test_a_bucket_that_is_not_there_is_named_before_anything_is_deployed(
 
 
 def test_what_a_broken_off_creation_left_is_made_anew(
-    cloud: Any, deploy: Deploy, registered: Callable[[str], Any]
+    cloud: Any, deploy: Deploy, registered: Callable[[str], Any], predictions: Callable[[str], list[str]]
 ) -> None:
     registered("resumed")
     cloudformation = cloud.client("cloudformation")
@@ -280,7 +191,7 @@ def test_what_a_broken_off_creation_left_is_made_anew(
     ran = deploy(MODEL_NAME="resumed", MODEL_VERSION="2")
     assert ran.exit_code == 0, ran.stderr
     assert "Plan for resumed-staging: create anew; its creation failed before" in ran.stdout
-    assert predictions(cloud, "resumed-staging") == ["setosa", "versicolor", "virginica"]
+    assert predictions("resumed-staging") == ["setosa", "versicolor", "virginica"]
 
 
 def test_prod_takes_only_the_tiers_its_stage_file_lists(

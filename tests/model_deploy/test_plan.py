@@ -7,8 +7,8 @@ import pytest
 from model_deploy.deployment import Deployment, Ground, deployment_of
 from model_deploy.errors import DeploymentError
 from model_deploy.plan import Action, Change, Stack, plan, plan_back
-from model_deploy.registry import RegisteredVersion
 from model_deploy.stage import Stage, read_stage
+from model_deploy.version import RegisteredVersion
 
 STAGES = Path(__file__).parents[2] / "model-deploy" / "stages"
 STAGING, PROD = read_stage(STAGES / "staging.yaml"), read_stage(STAGES / "prod.yaml")

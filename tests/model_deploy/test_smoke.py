@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from model_deploy.errors import DeploymentError
+from model_deploy.expectation import prepare_smoke_test
 from model_deploy.logged_model import read_logged_model
-from model_deploy.smoke import SmokeTest, prepare_smoke_test, run_smoke_test
+from model_deploy.smoke import SmokeTest, run_smoke_test
 
 LABELS = SmokeTest(b"{}", ["setosa", "virginica"])
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from model_deploy.deployment import Ground, deployment_of
-from model_deploy.registry import RegisteredVersion
 from model_deploy.stage import read_stage
+from model_deploy.version import RegisteredVersion
 
 ROOM = Path(__file__).parents[2] / "model-deploy"
 
