@@ -1,0 +1,92 @@
+"""One execution of a pipeline: what started it, which commits it has, how far it is; to be stopped or carried on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from local_aws.pages import codepipeline_stages, codepipelines
+from local_aws.pages.site import Link, NotThere, Visit, page
+from local_aws.pages.statuses import Status
+
+_SERVICE = "codepipeline"
+_KIND = "codepipeline_execution"
+_PAGE = 100
+
+
+@page("/_local/pipelines/<name>/executions/<execution_id>")
+def pipeline_execution(visit: Visit, name: str, execution_id: str) -> Response:
+    """An execution with its stages."""
+    declared = codepipelines.declaration(visit, name)
+    execution = _found(visit, name, execution_id)
+    details = _details(visit, name, execution_id)
+    state = visit.cloud.call(_SERVICE, "GetPipelineState", {"name": name})
+    waiting = codepipeline_stages.approvals(state, details)
+    stages = codepipeline_stages.of_execution(visit, declared, details)
+    status = Status.of(execution["status"])
+    return visit.show(
+        "pipeline_execution.html",
+        title=f"{name} {execution_id[:8]}",
+        name=name,
+        execution=execution,
+        execution_id=execution_id,
+        status=status,
+        stages=stages,
+        approvals=[each for each in waiting if each.execution_id == execution_id],
+        failed=[stage.name for stage in stages if stage.status.tone == "bad"] if not status.moving else [],
+        details=details,
+        superseder=lambda text: codepipelines.superseder(visit, name, text),
+        moving=status.moving,
+    )
+
+
+@page("/_local/pipelines/<name>/executions/<execution_id>/stop", method="POST")
+def stop_execution(visit: Visit, name: str, execution_id: str) -> Response:
+    """Stop an execution once its actions have ended, or abandon them."""
+    _found(visit, name, execution_id)
+    request = {
+        "pipelineName": name,
+        "pipelineExecutionId": execution_id,
+        "abandon": visit.request.form.get("abandon") == "yes",
+        "reason": "Stopped on the page of the local cloud",
+    }
+    visit.cloud.call(_SERVICE, "StopPipelineExecution", request)
+    return visit.go(visit.path(pipeline_execution, name=name, execution_id=execution_id))
+
+
+@page("/_local/pipelines/<name>/executions/<execution_id>/retry", method="POST")
+def retry_stage(visit: Visit, name: str, execution_id: str) -> Response:
+    """Run the failed actions of a stage again."""
+    _found(visit, name, execution_id)
+    request = {
+        "pipelineName": name,
+        "pipelineExecutionId": execution_id,
+        "stageName": visit.request.form["stage"],
+        "retryMode": "FAILED_ACTIONS",
+    }
+    visit.cloud.call(_SERVICE, "RetryStageExecution", request)
+    return visit.go(visit.path(pipeline_execution, name=name, execution_id=execution_id))
+
+
+def _found(visit: Visit, name: str, execution_id: str) -> dict[str, Any]:
+    codepipelines.declaration(visit, name)
+    row = visit.cloud.store.find(_KIND, execution_id)
+    if row is None or row["pipelineName"] != name:
+        there = [
+            Link(
+                each["pipelineExecutionId"],
+                visit.path(pipeline_execution, name=name, execution_id=each["pipelineExecutionId"]),
+            )
+            for each in codepipelines.history(visit, name)
+        ]
+        raise NotThere(f"Pipeline {name} has no execution {execution_id}.", there)
+    summaries = codepipelines.history(visit, name, _PAGE)
+    summary = next((each for each in summaries if each["pipelineExecutionId"] == execution_id), {})
+    request = {"pipelineName": name, "pipelineExecutionId": execution_id}
+    return {**summary, **visit.cloud.call(_SERVICE, "GetPipelineExecution", request)["pipelineExecution"]}
+
+
+def _details(visit: Visit, name: str, execution_id: str) -> list[dict[str, Any]]:
+    request = {"pipelineName": name, "filter": {"pipelineExecutionId": execution_id}, "maxResults": _PAGE}
+    return visit.cloud.call(_SERVICE, "ListActionExecutions", request)["actionExecutionDetails"]
