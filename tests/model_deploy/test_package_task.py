@@ -1,4 +1,4 @@
-"""`python -m model_deploy package` and `smoke-test`: what the builds of the pipeline run, with CloudFormation between."""
+"""`python -m model_deploy package` and `smoke-test`: what the pipeline's builds run, CloudFormation between them."""
 
 import json
 import shutil
