@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from local_aws.events import delivery, event, rules
+from local_aws.events.delivery import Delivery
+
 if TYPE_CHECKING:
     from local_aws.cloud import Cloud
 
@@ -13,3 +16,12 @@ def emit(cloud: Cloud, source: str, detail_type: str, detail: dict[str, Any], re
 
     `source` is the service ("aws.codebuild"), `detail_type` and `detail` are as the service documents its events.
     """
+    delivery.soon(cloud, event.of_now(cloud, source, detail_type, detail, resources).message)
+
+
+def deliver(
+    cloud: Cloud, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]
+) -> list[Delivery]:
+    """The same at once, and what became of it at each target."""
+    message = event.of_now(cloud, source, detail_type, detail, resources).message
+    return delivery.now(cloud, message, rules.targets(cloud, message))
