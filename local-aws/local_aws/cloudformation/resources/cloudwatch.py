@@ -8,6 +8,9 @@ from typing import Any
 from local_aws.cloudformation.api_request import api_request, tags_removed
 from local_aws.cloudformation.resource_type import ResourceType, Wanted, resource_type
 
+# The one namespace whose alarms are compared with what happens here: `sagemaker/alarms.py`.
+_COMPARED = "AWS/SageMaker"
+
 
 @resource_type
 class Alarm(ResourceType):
@@ -43,9 +46,25 @@ class Alarm(ResourceType):
     required = frozenset({"ComparisonOperator", "EvaluationPeriods"})
     replacing = frozenset({"AlarmName"})
     # An alarm can roll an endpoint's update back; nobody is told of it.
-    recorded = frozenset({"AlarmActions", "InsufficientDataActions", "OKActions"})
+    recorded = frozenset(
+        {
+            "AlarmActions",
+            "EvaluateLowSampleCountPercentile",
+            "ExtendedStatistic",
+            "InsufficientDataActions",
+            "Metrics",
+            "OKActions",
+            "ThresholdMetricId",
+            "Unit",
+        }
+    )
     name_property = "AlarmName"
     attribute_names = frozenset({"Arn"})
+
+    def remarks(self, properties: Mapping[str, Any]) -> list[str]:
+        namespace = properties.get("Namespace", _COMPARED)
+        never = [f"an alarm on metrics of {namespace} is never compared by local-aws: it keeps the state it is set to"]
+        return [*super().remarks(properties), *(never if namespace != _COMPARED else [])]
 
     def create(self, wanted: Wanted) -> str:
         name = wanted.name("AlarmName", 255)

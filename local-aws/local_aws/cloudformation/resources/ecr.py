@@ -28,7 +28,14 @@ class Repository(ResourceType):
         }
     )
     replacing = frozenset({"EncryptionConfiguration", "RepositoryName"})
-    recorded = frozenset({"ImageScanningConfiguration", "ImageTagMutabilityExclusionFilters", "LifecyclePolicy"})
+    recorded = frozenset(
+        {
+            "EncryptionConfiguration",
+            "ImageScanningConfiguration",
+            "ImageTagMutabilityExclusionFilters",
+            "LifecyclePolicy",
+        }
+    )
     name_property = "RepositoryName"
     attribute_names = frozenset({"Arn", "RepositoryUri"})
 

@@ -26,7 +26,7 @@ class LogGroup(ResourceType):
         }
     )
     replacing = frozenset({"LogGroupName"})
-    recorded = frozenset({"DataProtectionPolicy", "FieldIndexPolicies", "LogGroupClass", "RetentionInDays"})
+    recorded = frozenset({"DataProtectionPolicy", "FieldIndexPolicies", "KmsKeyId", "LogGroupClass", "RetentionInDays"})
     name_property = "LogGroupName"
     attribute_names = frozenset({"Arn"})
 

@@ -39,7 +39,15 @@ class Bucket(ResourceType):
     type_name = "AWS::S3::Bucket"
     properties = frozenset({"BucketName", *(setting.name for setting in s3_configuration.SETTINGS)}) | _NOT_CARRIED_OUT
     replacing = frozenset({"BucketName"})
-    recorded = _NOT_CARRIED_OUT | {"LifecycleConfiguration", "LoggingConfiguration"}
+    # Nobody but this machine reaches a bucket, and its objects lie there as they are.
+    recorded = _NOT_CARRIED_OUT | {
+        "BucketEncryption",
+        "CorsConfiguration",
+        "LifecycleConfiguration",
+        "LoggingConfiguration",
+        "OwnershipControls",
+        "PublicAccessBlockConfiguration",
+    }
     name_property = "BucketName"
     attribute_names = frozenset({"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"})
 

@@ -53,6 +53,8 @@ class Model(ResourceType):
         }
     )
     replacing = properties - {"Tags"}
+    # A container here has the network of the machine.
+    recorded = frozenset({"EnableNetworkIsolation", "InferenceExecutionConfig", "VpcConfig"})
     name_property = "ModelName"
     attribute_names = frozenset({"Id", "ModelName"})
 
@@ -97,6 +99,20 @@ class EndpointConfig(ResourceType):
     )
     required = frozenset({"ProductionVariants"})
     replacing = properties - {"Tags"}
+    recorded = frozenset(
+        {
+            "DataCaptureConfig.KmsKeyId",
+            "EnableNetworkIsolation",
+            "KmsKeyId",
+            "ProductionVariants.AcceleratorType",
+            "ProductionVariants.EnableSSMAccess",
+            "ProductionVariants.InferenceAmiVersion",
+            "ProductionVariants.ModelDataDownloadTimeoutInSeconds",
+            "ProductionVariants.RoutingConfig",
+            "ProductionVariants.VolumeSizeInGB",
+            "VpcConfig",
+        }
+    )
     name_property = "EndpointConfigName"
     attribute_names = frozenset({"EndpointConfigName", "Id"})
 

@@ -21,7 +21,7 @@ class Secret(ResourceType):
         {"Description", "GenerateSecretString", "KmsKeyId", "Name", "ReplicaRegions", "SecretString", "Tags", "Type"}
     )
     replacing = frozenset({"Name"})
-    recorded = frozenset({"ReplicaRegions", "Type"})
+    recorded = frozenset({"KmsKeyId", "ReplicaRegions", "Type"})
     name_property = "Name"
     attribute_names = frozenset({"Id"})
 

@@ -19,7 +19,7 @@ class Parameter(ResourceType):
     )
     required = frozenset({"Type", "Value"})
     replacing = frozenset({"Name"})
-    recorded = frozenset({"Policies"})
+    recorded = frozenset({"AllowedPattern", "Policies", "Tier"})
     name_property = "Name"
     attribute_names = frozenset({"Type", "Value"})
     tags_are_a_map = True
