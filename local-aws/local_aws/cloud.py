@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-
+from local_aws import clients
 from local_aws.contract import Contract
 from local_aws.errors import AwsError
 from local_aws.operations import (
@@ -22,16 +20,16 @@ from local_aws.operations import (
     IAM,
     RUNTIME,
     SAGEMAKER,
+    STS,
     Service,
 )
+from local_aws.principal import acting
 from local_aws.store import Store
 
 if TYPE_CHECKING:
     from local_aws.processes.keeper import Keeper
 
 ACCOUNT = "123456789012"
-ACCESS_KEY = "local-aws"
-SECRET_KEY = "local-aws"  # noqa: S105 - nothing is guarded by it: the server listens on the loopback address alone
 
 SERVICES: dict[str, Service] = {
     service.name: service
@@ -40,6 +38,7 @@ SERVICES: dict[str, Service] = {
         RUNTIME,
         CLOUDFORMATION,
         IAM,
+        STS,
         CODEPIPELINE,
         CODEBUILD,
         CODECOMMIT,
@@ -82,29 +81,31 @@ class Cloud:
         return f"arn:aws:{service}:{self.settings.region}:{self.settings.account}:{resource}"
 
     def call(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Carry out an operation of ours in this process, checked as a request from outside; raises `AwsError`."""
+        """Carry out an operation of ours in this process, checked as a request from outside; raises `AwsError`.
+
+        It is allowed or denied by the policies of the role that acts (`principal.acting`).
+        """
         handler = SERVICES[service].operations.get(operation)
         if handler is None:
             raise AwsError("UnknownOperationException", f"{service}:{operation} is not carried out by local-aws")
-        return handler(self, Contract.of(service).check(operation, request)) or {}
+        checked = Contract.of(service).check(operation, request)
+        if acting().role_arn is not None:
+            # Judging a request takes a cloud, of whose modules this is the first.
+            from local_aws.iam import authorization
+
+            authorization.check(self, service, operation, checked)
+        return handler(self, checked) or {}
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this very cloud, for the services that moto carries (and for S3 above all)."""
+        """A boto3 client of this very cloud, for the services that moto carries (and for S3 above all).
+
+        Its requests are signed as the principal that acts now, whatever thread they come to be made in.
+        """
         with self._clients_lock:
             if service not in self._clients:
-                client = boto3.session.Session().client(
-                    service,
-                    endpoint_url=self.settings.endpoint_url,
-                    region_name=self.settings.region,
-                    aws_access_key_id=ACCESS_KEY,
-                    aws_secret_access_key=SECRET_KEY,
-                    config=Config(
-                        retries={"max_attempts": 2, "mode": "standard"},
-                        max_pool_connections=32,
-                        s3={"addressing_style": "path"},
-                    ),
-                )
+                client = clients.client(self, service)
                 # Made on first use and without a lock: two threads would get two classes for the same error.
                 _ = client.exceptions
                 self._clients[service] = client
-            return self._clients[service]
+            shared = self._clients[service]
+        return clients.bound(shared, acting())

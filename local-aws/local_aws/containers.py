@@ -6,8 +6,11 @@ import os
 import shutil
 from pathlib import Path, PurePosixPath
 
-from local_aws.cloud import ACCESS_KEY, SECRET_KEY, Cloud
+from local_aws.clients import ACCESS_KEY, SECRET_KEY
+from local_aws.cloud import Cloud
+from local_aws.iam import container_credentials
 from local_aws.images import Image
+from local_aws.principal import ADMINISTRATOR, Principal
 from local_aws.processes.keeper import ProcessSpec, Running
 
 ML = "/opt/ml"
@@ -23,12 +26,15 @@ def is_inside(path: str) -> bool:
 class Container:
     """One container; `folder` is its own, and `folder/ml` is what its processes see as /opt/ml.
 
+    Its processes are given the credentials of `role`, a session of a role or the administrator's.
+
     Where the platform gives no private mounts, processes are told host paths instead (`inside`), and text that names
     /opt/ml must go through `rewritten` before they read it.
     """
 
-    def __init__(self, cloud: Cloud, image: Image, folder: Path) -> None:
+    def __init__(self, cloud: Cloud, image: Image, folder: Path, role: Principal = ADMINISTRATOR) -> None:
         self._cloud = cloud
+        self._role = role
         self.image = image
         self.folder = folder
         self.python = image.python
@@ -105,9 +111,13 @@ class Container:
             "XDG_CACHE_HOME": str(cache),
             "MPLCONFIGDIR": str(cache / "matplotlib"),
             "AWS_ENDPOINT_URL": settings.endpoint_url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            **self._credentials(),
             "AWS_REGION": settings.region,
             "AWS_DEFAULT_REGION": settings.region,
             **own,
         }
+
+    def _credentials(self) -> dict[str, str]:
+        if self._role.role_arn is None:
+            return {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+        return container_credentials.environment(self._cloud, self._role)

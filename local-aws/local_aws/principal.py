@@ -10,10 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Principal:
-    """A role session; `ADMINISTRATOR`, without a role, is whoever uses credentials that no role has given out."""
+    """A role session; `ADMINISTRATOR`, without a role, is whoever uses credentials that no role has given out.
+
+    `policies` are the session policies (JSON) that limit it further, `tags` those of the session. `user_arn` is the IAM
+    user whose access key an administrator uses, if it is one's.
+    """
 
     role_arn: str | None = None
     session: str = ""
+    policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    user_arn: str | None = None
 
 
 ADMINISTRATOR = Principal()

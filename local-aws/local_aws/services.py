@@ -1,6 +1,7 @@
 """Every module that carries out operations, imported so that it enters its own into the tables."""
 
 import local_aws.cloudformation
+import local_aws.codebuild.builds
 import local_aws.codecommit.commits
 import local_aws.codecommit.repositories
 import local_aws.codepipeline.actions.codecommit_source

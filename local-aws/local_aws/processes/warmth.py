@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from local_aws.processes.keeper import ProcessSpec
 
 # What differs from job to job of the same code, and no library reads while it is imported.
-_OF_THE_JOB = ("SM_", "TRAINING_JOB_", "PROCESSING_JOB_", "LOCAL_AWS_", "HOME", "TMPDIR")
+_OF_THE_JOB = ("SM_", "TRAINING_JOB_", "PROCESSING_JOB_", "LOCAL_AWS_", "AWS_CONTAINER_", "HOME", "TMPDIR")
 
 
 def of(spec: ProcessSpec) -> dict[str, Any]:
