@@ -31,8 +31,9 @@ KEPT = "LOCAL_AWS_KEEPER"
 class ProcessSpec:
     """A process to start.
 
-    `binds` are (host folder, absolute path) pairs that only this process and its children see; `sources`, where given,
-    is the host folder of the script in `argv[1]`: such a process may be forked from one that has its imports done.
+    `binds` are (host folder, absolute path) pairs that only this process and its children see; `overlays` are (folder,
+    upper, work): what they change in that folder goes to `upper`, seen by them alone. `sources`, where given, is the
+    host folder of the script in `argv[1]`: such a process may be forked from one that has its imports done.
     """
 
     id: str
@@ -41,6 +42,7 @@ class ProcessSpec:
     cwd: str
     log: Path
     binds: tuple[tuple[str, str], ...] = ()
+    overlays: tuple[tuple[str, str, str], ...] = ()
     sources: Path | None = None
 
 
@@ -95,6 +97,7 @@ class Keeper:
             "cwd": spec.cwd,
             "log": str(spec.log),
             "binds": spec.binds,
+            "overlays": spec.overlays,
             **(warmth.of(spec) if spec.sources else {}),
         }
         with self._lock:

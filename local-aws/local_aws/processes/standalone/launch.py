@@ -23,7 +23,7 @@ def child_of_this(spec: dict[str, Any]) -> tuple[int, int]:
         try:
             os.close(read)
             _prepare(spec)
-            os.write(write, str(_namespace() if spec["binds"] else 0).encode())
+            os.write(write, str(_namespace() if _has_room(spec) else 0).encode())
             os.close(write)
         except OSError as error:
             fail(error)
@@ -40,9 +40,13 @@ def _prepare(spec: dict[str, Any]) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     for number, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, number)
-    if spec["binds"]:
-        rooms.enter(spec["binds"])
+    if _has_room(spec):
+        rooms.enter(spec["binds"], spec.get("overlays", ()))
     os.chdir(spec["cwd"])
+
+
+def _has_room(spec: dict[str, Any]) -> bool:
+    return bool(spec["binds"] or spec.get("overlays"))
 
 
 def _namespace() -> int:

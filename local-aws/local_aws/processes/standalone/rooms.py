@@ -21,9 +21,11 @@ class RoomRefused(OSError):
     """The kernel does not let this process have a room of its own."""
 
 
-def enter(binds: Sequence[tuple[str, str]]) -> None:
+def enter(binds: Sequence[tuple[str, str]], overlays: Sequence[tuple[str, str, str]] = ()) -> None:
     """Show each source folder at its absolute target, to this process and what it starts; raises `RoomRefused`.
 
+    An overlay is (folder, upper, work): the folder is seen as it is, and what is changed in it goes to `upper`, beside
+    which lies the empty `work` (https://docs.kernel.org/filesystems/overlayfs.html).
     Nothing is created on the host: where a target does not exist, its parent is covered by an empty memory file system
     into which what was there is bound again.
     """
@@ -35,6 +37,9 @@ def enter(binds: Sequence[tuple[str, str]]) -> None:
         _write("/proc/self/uid_map", f"{uid} {uid} 1")
         _write("/proc/self/gid_map", f"{gid} {gid} 1")
     _mount(libc, None, "/", None, _MS_REC | _MS_PRIVATE)
+    for folder, upper, work in overlays:
+        layers = f"lowerdir={_escaped(folder)},upperdir={_escaped(upper)},workdir={_escaped(work)}"
+        _mount(libc, "overlay", folder, "overlay", 0, layers if uid == 0 else f"{layers},userxattr")
     for source, target in binds:
         if not os.path.exists(target):
             _make_target(libc, target, source)
@@ -80,6 +85,11 @@ def _make_target(libc: ctypes.CDLL, target: str, source: str) -> None:
     else:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         _write(target, "")
+
+
+def _escaped(path: str) -> str:
+    """A path as the overlay file system's options take it."""
+    return "".join(f"\\{letter}" if letter in "\\,:" else letter for letter in path)
 
 
 def _mount(
