@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,13 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import pytest
+import urllib3
 from botocore.config import Config
 
 SKLEARN_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/rehearsal"
+# Roles that the tests name without making them: every cloud of a test has them, and they may do everything.
+ROLES = ("rehearsal", "model-build", "endpoint", "deployer")
+_SERVICES = ("sagemaker", "codebuild", "codepipeline", "cloudformation", "events")
 
 
 @dataclass
@@ -82,7 +88,33 @@ def start_cloud(home: Path, **environment: str) -> RunningCloud:
     if "listening on" not in line:
         process.kill()
         raise RuntimeError(f"the cloud did not start: {line}{(home / 'test.log').read_text()}")
-    return RunningCloud(process, line.split()[-1], home)
+    running = RunningCloud(process, line.split()[-1], home)
+    for role in ROLES:
+        make_administrator(running, role)
+    return running
+
+
+def make_administrator(cloud: RunningCloud, role: str) -> None:
+    """Make a role that services may assume and that may do everything; one that is there stays as it is."""
+    services = [f"{name}.amazonaws.com" for name in _SERVICES]
+    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    _iam(cloud, "CreateRole", RoleName=role, AssumeRolePolicyDocument=_policy(trust))
+    _iam(cloud, "PutRolePolicy", RoleName=role, PolicyName="everything", PolicyDocument=_policy(everything))
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _iam(cloud: RunningCloud, action: str, **parameters: str) -> None:
+    """A call of IAM without a client, which would take longer to make than all calls together."""
+    body = urlencode({"Action": action, "Version": "2010-05-08", **parameters}).encode()
+    credential = "Credential=test/20260101/us-east-1/iam/aws4_request"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    headers = {**form, "Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"}
+    answer = urllib3.request("POST", cloud.endpoint_url, body=body, headers=headers, timeout=30)
+    assert answer.status == 200 or b"EntityAlreadyExists" in answer.data, answer.data
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,17 @@ says so.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from local_aws.cloud import Cloud
 from local_aws.lifecycle import on_start
+from local_aws.principal import acting, acting_as
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 _EVENT_BYTES = 256 * 1024
@@ -23,16 +27,22 @@ _READ_BYTES = 512 * 1024
 _KEPT_BYTES = 8 * 1024 * 1024
 _SAMPLE_BYTES = 4 * 1024
 _TICK_SECONDS = 0.2
+_LOG = logging.getLogger(__name__)
 
 OnLine = Callable[[str, float], None]
 
 
 class Forwarder:
-    """Follows one file into one log stream, and hands each line to `on_line(text, epoch seconds)`."""
+    """Follows one file into one log stream, and hands each line to `on_line(text, epoch seconds)`.
+
+    It writes the stream as the principal that acts when it is made. A role that may not has no stream, as on AWS.
+    """
 
     def __init__(self, cloud: Cloud, group: str, stream: str, file: Path, on_line: OnLine | None = None) -> None:
         self._cloud = cloud
         self._group, self._stream, self._file = group, stream, file
+        self._principal = acting()
+        self._denied = False
         self._on_line = on_line
         self._ending = threading.Event()
         self._forwarded = 0
@@ -47,7 +57,10 @@ class Forwarder:
             f"{self._group}:{self._stream}",
             {"group": self._group, "stream": self._stream, "file": str(self._file)},
         )
-        _make_stream(self._cloud, self._group, self._stream)
+        try:
+            _make_stream(self._cloud, self._group, self._stream)
+        except ClientError as error:
+            self._deny(error)
         self._thread.start()
         return self
 
@@ -57,6 +70,10 @@ class Forwarder:
         self._thread.join()
 
     def _follow(self) -> None:
+        with acting_as(self._principal):
+            self._follow_to_the_end()
+
+    def _follow_to_the_end(self) -> None:
         while True:
             ending = self._ending.is_set()
             more = self._forward()
@@ -103,10 +120,22 @@ class Forwarder:
                 self._on_line(text, at)
         self._forwarded += sum(map(len, lines))
         events = [{"timestamp": int(at * 1000), "message": text[:_EVENT_BYTES]} for text in texts if text.strip()]
-        for start in range(0, len(events), _BATCH_EVENTS):
-            self._cloud.client("logs").put_log_events(
-                logGroupName=self._group, logStreamName=self._stream, logEvents=events[start : start + _BATCH_EVENTS]
-            )
+        for start in range(0, 0 if self._denied else len(events), _BATCH_EVENTS):
+            batch = events[start : start + _BATCH_EVENTS]
+            try:
+                self._cloud.client("logs").put_log_events(
+                    logGroupName=self._group, logStreamName=self._stream, logEvents=batch
+                )
+            except ClientError as error:
+                self._deny(error)
+                return
+
+    def _deny(self, error: ClientError) -> None:
+        """Go on without a stream, where it is a policy that forbids one; any other error is raised again."""
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise error
+        self._denied = True
+        _LOG.warning("no log stream %s in %s: %s", self._stream, self._group, error.response["Error"]["Message"])
 
 
 def tail(file: Path, lines: int = 20) -> str:

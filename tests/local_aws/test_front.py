@@ -90,9 +90,9 @@ def test_a_token_that_no_page_ended_with_is_refused(cloud: Any, token: str) -> N
 @pytest.mark.parametrize(
     ("service", "operation", "request_"),
     [
-        ("codeconnections", "ListConnections", {}),
-        ("codebuild", "UpdateProject", {"name": "p"}),
-        ("iam", "SimulateCustomPolicy", {"PolicyInputList": ["{}"], "ActionNames": ["s3:GetObject"]}),
+        ("logs", "ListAnomalies", {}),
+        ("ecr", "DescribeRepositoryCreationTemplates", {}),
+        ("iam", "GetContextKeysForCustomPolicy", {"PolicyInputList": ["{}"]}),
     ],
 )
 def test_an_operation_that_moto_lacks_is_refused_at_once_in_the_words_of_its_service(
@@ -118,7 +118,7 @@ def test_a_missing_member_is_named(cloud: Any) -> None:
 
 def test_the_roles_of_the_sdk_are_simulated(cloud: Any) -> None:
     answer = cloud.client("iam").simulate_principal_policy(
-        PolicySourceArn="arn:aws:iam::123456789012:role/r", ActionNames=["s3:GetObject", "s3:PutObject"]
+        PolicySourceArn="arn:aws:iam::123456789012:role/rehearsal", ActionNames=["s3:GetObject", "s3:PutObject"]
     )
     assert [item["EvalDecision"] for item in answer["EvaluationResults"]] == ["allowed", "allowed"]
 

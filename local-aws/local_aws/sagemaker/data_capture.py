@@ -19,13 +19,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 from weakref import WeakKeyDictionary
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.cloud import Cloud
 from local_aws.lifecycle import on_start
-from local_aws.sagemaker import s3_io
+from local_aws.principal import acting_as
+from local_aws.sagemaker import execution_role, s3_io
 from local_aws.store import now
 
 _LOG = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ _BATCH_SECONDS = 1.0
 _BATCH_BYTES = 4 * 1024 * 1024
 _WAITING_RECORDS = 10_000
 _FLUSH_SECONDS = 10.0
+_NO_ROLE = "-"
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class CaptureConfig:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One answered call of an endpoint: bodies and content types as they passed by."""
+    """One answered call of an endpoint: bodies and content types as they passed by; `role` writes them down."""
 
     endpoint: str
     variant: str
@@ -83,6 +86,7 @@ class Exchange:
     response: bytes
     inference_id: str | None = None
     custom_attributes: str | None = None
+    role: str | None = None
     at: datetime = field(default_factory=now)
 
     def line(self, config: CaptureConfig) -> str:
@@ -103,14 +107,14 @@ class Exchange:
 class DataCapture:
     """Writes captured calls to S3 in batches, away from the calls themselves.
 
-    A batch is first a file under home/capture/<bucket>/<key>, so that what was captured outlives the cloud.
+    A batch is first a file under home/capture/<role, quoted>/<bucket>/<key>: what was captured outlives the cloud.
     """
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._folder = cloud.settings.home / "capture"
         self._waiting: queue.Queue[tuple[CaptureConfig, Exchange] | threading.Event] = queue.Queue(_WAITING_RECORDS)
-        self._batches: dict[tuple[s3_io.Location, str, str], tuple[Path, float]] = {}
+        self._batches: dict[tuple[s3_io.Location, str, str, str | None], tuple[Path, float]] = {}
         threading.Thread(target=self._write, name="data capture", daemon=True).start()
 
     def record(self, config: CaptureConfig, exchange: Exchange) -> None:
@@ -146,9 +150,10 @@ class DataCapture:
                 self._upload_batches(older_than=_BATCH_SECONDS)
 
     def _append(self, config: CaptureConfig, exchange: Exchange) -> None:
-        batch = (config.destination, exchange.endpoint, exchange.variant)
+        batch = (config.destination, exchange.endpoint, exchange.variant, exchange.role)
         if batch not in self._batches:
-            path = self._folder / config.destination.bucket / _key(config.destination.key, exchange)
+            role = quote(exchange.role or _NO_ROLE, safe="")
+            path = self._folder / role / config.destination.bucket / _key(config.destination.key, exchange)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._batches[batch] = (path, time.monotonic())
         with self._batches[batch][0].open("a", encoding="utf-8") as file:
@@ -161,9 +166,10 @@ class DataCapture:
                 self._upload(path)
 
     def _upload(self, path: Path) -> None:
-        bucket, _, key = path.relative_to(self._folder).as_posix().partition("/")
+        role, bucket, key = path.relative_to(self._folder).as_posix().split("/", 2)
         try:
-            self._cloud.client("s3").upload_file(str(path), bucket, key)
+            with acting_as(execution_role.session(unquote(role) if role != _NO_ROLE else None)):
+                self._cloud.client("s3").upload_file(str(path), bucket, key)
         except (BotoCoreError, ClientError, OSError) as error:
             if not self._cloud.stopping.is_set():
                 _LOG.warning("captured data could not be written to s3://%s/%s: %s", bucket, key, error)

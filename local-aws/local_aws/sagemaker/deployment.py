@@ -210,7 +210,7 @@ def _variant(variant: Body) -> Variant:
     data = ModelData(**model["data"]) if model["data"] else None
     return Variant(
         name=variant["name"],
-        model=ServedModel(model["name"], model["image"], data, model["environment"]),
+        model=ServedModel(model["name"], model["image"], data, model["environment"], model.get("role")),
         instances=variant["instances"],
         weight=variant["weight"],
         startup_seconds=variant["startup_seconds"],

@@ -22,6 +22,7 @@ from local_aws.containers import Container
 from local_aws.errors import validation_error
 from local_aws.images import Image
 from local_aws.logs import Forwarder, OnLine, tail
+from local_aws.principal import Principal, acting_as
 from local_aws.processes.keeper import Running
 from local_aws.store import now
 
@@ -60,17 +61,24 @@ class Host:
 
 
 class Job:
-    """A job while it runs. `kind` is its kind in the store, `hosts` one container for each instance."""
+    """A job while it runs. `kind` is its kind in the store, `hosts` one container for each instance.
 
-    def __init__(self, cloud: Cloud, kind: str, name: str, image: Image, instances: int) -> None:
-        self.cloud, self.kind, self.name = cloud, kind, name
+    What it does, it does as `role`.
+    """
+
+    def __init__(self, cloud: Cloud, kind: str, name: str, image: Image, instances: int, role: Principal) -> None:
+        self.cloud, self.kind, self.name, self.role = cloud, kind, name, role
         self._stop = threading.Event()
         self.folder = cloud.settings.home / "jobs" / kind / name
         shutil.rmtree(self.folder, ignore_errors=True)
         logs = cloud.settings.home / "logs" / kind / name
         shutil.rmtree(logs, ignore_errors=True)
         self.hosts = [
-            Host(f"algo-{number}", Container(cloud, image, self.folder / f"algo-{number}"), logs / f"algo-{number}.log")
+            Host(
+                f"algo-{number}",
+                Container(cloud, image, self.folder / f"algo-{number}", role),
+                logs / f"algo-{number}.log",
+            )
             for number in range(1, instances + 1)
         ]
         self.failed_host = self.hosts[0]
@@ -192,7 +200,8 @@ class Jobs:
         def live() -> None:
             reason = ""
             try:
-                body(job)
+                with acting_as(job.role):
+                    body(job)
             except sqlite3.OperationalError as error:
                 reason = f"{DISK_FULL_REASON} ({error})"
             except Exception as error:

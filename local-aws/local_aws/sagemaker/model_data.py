@@ -53,14 +53,22 @@ class ModelData:
     def check(self, cloud: Cloud) -> None:
         """See that something is there, as CreateModel does; raises `AwsError` (ValidationException)."""
         where = s3_io.Location.parse(self.uri)
+        s3 = cloud.client("s3")
         try:
-            found = cloud.client("s3").list_objects_v2(Bucket=where.bucket, Prefix=where.key, MaxKeys=2)
+            if self.archive:
+                s3.head_object(Bucket=where.bucket, Key=where.key)
+                return
+            found = s3.list_objects_v2(Bucket=where.bucket, Prefix=where.key, MaxKeys=1)
         except ClientError as error:
+            if error.response["Error"]["Code"] == "404":
+                raise validation_error(f"Could not find model data at {self.uri}.") from error
+            action = "s3:GetObject" if self.archive else "s3:ListBucket"
+            reason = s3_io.why_refused(cloud, error, action, where)
             raise validation_error(
-                f"Could not access model data at {self.uri}. {error.response['Error']['Message']}"
+                f"Could not access model data at {self.uri}. Please ensure that the role of the model has "
+                f'"{action}" permissions and that the object is located in {cloud.settings.region}. {reason}'
             ) from error
-        keys = [item["Key"] for item in found.get("Contents", [])]
-        if not keys or (self.archive and where.key not in keys):
+        if not found.get("Contents"):
             raise validation_error(f"Could not find model data at {self.uri}.")
 
     def bring(self, cloud: Cloud, folder: Path, scratch: Path) -> None:
@@ -69,7 +77,7 @@ class ModelData:
             if not self.archive:
                 s3_io.download(cloud, self.uri, folder)
                 return
-            s3_io.download(cloud, self.uri, scratch)
+            s3_io.download_object(cloud, self.uri, scratch)
         except s3_io.DownloadFailed as error:
             raise ModelDataRefused(
                 f'Failed to download model data from URL: "{self.uri}". Please ensure that there is an object located '

@@ -9,9 +9,10 @@ from typing import Any
 
 from local_aws import images
 from local_aws.cloud import Cloud
-from local_aws.errors import validation_error
+from local_aws.errors import AwsError, validation_error
 from local_aws.operations import SAGEMAKER
-from local_aws.sagemaker import listing, tags
+from local_aws.principal import ADMINISTRATOR, acting_as
+from local_aws.sagemaker import execution_role, listing, tags
 from local_aws.sagemaker.model_data import ModelData
 from local_aws.store import Exists, now
 
@@ -21,21 +22,28 @@ _DEFAULT_MODE = "SingleModel"
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What a container that serves a model is started with: an image URI, the model data, environment variables."""
+    """What a container that serves a model is started with: an image URI, the model data, environment variables.
+
+    `role` is the ARN of the role as which it reads and writes, None where the model has none.
+    """
 
     name: str
     image: str
     data: ModelData | None
     environment: dict[str, str] = field(default_factory=dict)
+    role: str | None = None
 
 
 @SAGEMAKER.operation("CreateModel")
 def create_model(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html"""
     container = _container(request)
-    if container is not None:
-        _check(cloud, container)
     name = request["ModelName"]
+    role = request.get("ExecutionRoleArn")
+    if role is not None:
+        execution_role.check(cloud, role, cloud.arn(f"model/{name}"))
+    if container is not None:
+        _check(cloud, container, role)
     arn = cloud.arn(f"model/{name}")
     body = {key: value for key, value in request.items() if key != "Tags"}
     for part in [body.get("PrimaryContainer"), *body.get("Containers", [])]:
@@ -85,19 +93,20 @@ def find(cloud: Cloud, name: str) -> dict[str, Any]:
 
 def served(cloud: Cloud, name: str) -> ServedModel:
     """What a container serving this model is started with; raises `AwsError` when there is no such model."""
-    container = _container(find(cloud, name))
+    model = find(cloud, name)
+    container = _container(model)
     if container is None:
         raise validation_error(f'Model "{cloud.arn(f"model/{name}")}" has no container: there is nothing to serve.')
-    return _served(cloud, name, container)
+    return _served(cloud, name, container, model.get("ExecutionRoleArn"))
 
 
-def _served(cloud: Cloud, name: str, container: dict[str, Any]) -> ServedModel:
+def _served(cloud: Cloud, name: str, container: dict[str, Any], role: str | None) -> ServedModel:
     environment = container.get("Environment", {})
     if "ModelPackageName" in container:
         packaged = _package_container(cloud, container["ModelPackageName"])
         data = ModelData.of(packaged)
-        return ServedModel(name, packaged["Image"], data, {**packaged.get("Environment", {}), **environment})
-    return ServedModel(name, container["Image"], ModelData.of(container), environment)
+        return ServedModel(name, packaged["Image"], data, {**packaged.get("Environment", {}), **environment}, role)
+    return ServedModel(name, container["Image"], ModelData.of(container), environment, role)
 
 
 def _container(model: dict[str, Any]) -> dict[str, Any] | None:
@@ -112,7 +121,7 @@ def _container(model: dict[str, Any]) -> dict[str, Any] | None:
     return model.get("PrimaryContainer") or (several[0] if several else None)
 
 
-def _check(cloud: Cloud, container: dict[str, Any]) -> None:
+def _check(cloud: Cloud, container: dict[str, Any], role: str | None) -> None:
     if ("Image" in container) == ("ModelPackageName" in container):
         raise validation_error(
             "You must provide either Image or ModelPackageName of a container, and only one of them."
@@ -124,10 +133,15 @@ def _check(cloud: Cloud, container: dict[str, Any]) -> None:
     for absent in ("AdditionalModelDataSources", "MultiModelConfig"):
         if absent in container:
             raise validation_error(f"{absent} is not carried out by local-aws.")
-    model = _served(cloud, "", container)
-    if model.data is not None:
-        model.data.check(cloud)
+    model = _served(cloud, "", container, role)
     image = images.resolve(cloud, model.image)
+    with acting_as(execution_role.session(role)):
+        if model.data is not None:
+            model.data.check(cloud)
+        try:
+            execution_role.pull(cloud, model.image)
+        except AwsError as error:
+            raise validation_error(f"Role {role} may not pull the image {model.image}: {error.message}") from error
     if image.kind == images.SCIKIT_LEARN:
         raise validation_error(
             f"Image {image.uri} cannot serve here: local-aws runs prebuilt scikit-learn images for jobs only. Build "
@@ -136,7 +150,9 @@ def _check(cloud: Cloud, container: dict[str, Any]) -> None:
 
 
 def _package_container(cloud: Cloud, package: str) -> dict[str, Any]:
-    described = cloud.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": package})
+    # SageMaker itself looks at it, whoever asks for a model of it.
+    with acting_as(ADMINISTRATOR):
+        described = cloud.call("sagemaker", "DescribeModelPackage", {"ModelPackageName": package})
     containers = described.get("InferenceSpecification", {}).get("Containers", [])
     if len(containers) != 1:
         raise validation_error(

@@ -13,7 +13,7 @@ from local_aws.cloud import Cloud
 from local_aws.errors import in_use, not_found, validation_error
 from local_aws.lifecycle import on_start
 from local_aws.operations import SAGEMAKER
-from local_aws.sagemaker import listing, tags
+from local_aws.sagemaker import execution_role, listing, tags
 from local_aws.sagemaker.jobs import Jobs, describe
 from local_aws.sagemaker.processing_job import KIND, ProcessingJob
 from local_aws.sagemaker.s3_io import is_address
@@ -64,6 +64,7 @@ def create_processing_job(cloud: Cloud, request: dict[str, Any]) -> dict[str, An
 
 def _check(cloud: Cloud, request: dict[str, Any]) -> None:
     """Refuse what SageMaker refuses beyond the service model, and what this cloud cannot carry out."""
+    execution_role.check(cloud, request["RoleArn"], cloud.arn(f"processing-job/{request['ProcessingJobName']}"))
     app = request["AppSpecification"]
     image = images.resolve(cloud, app["ImageUri"])
     if not (app.get("ContainerEntrypoint") or image.entrypoint or image.cmd):

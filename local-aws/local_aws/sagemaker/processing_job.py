@@ -11,7 +11,9 @@ from typing import Any
 from local_aws import images
 from local_aws.cloud import Cloud
 from local_aws.containers import is_inside
+from local_aws.errors import AwsError
 from local_aws.processes.keeper import Running
+from local_aws.sagemaker import execution_role
 from local_aws.sagemaker.jobs import (
     DISK_FULL,
     DISK_FULL_REASON,
@@ -40,7 +42,8 @@ class ProcessingJob:
         cluster = described["ProcessingResources"]["ClusterConfig"]
         self._image = images.resolve(cloud, described["AppSpecification"]["ImageUri"])
         self._instance_type = cluster["InstanceType"]
-        self.job = Job(cloud, KIND, described["ProcessingJobName"], self._image, cluster["InstanceCount"])
+        role = execution_role.session(described["RoleArn"])
+        self.job = Job(cloud, KIND, described["ProcessingJobName"], self._image, cluster["InstanceCount"], role)
         self._limits = Limits(
             described["StoppingCondition"]["MaxRuntimeInSeconds"], cluster["VolumeSizeInGB"] * 1024**3
         )
@@ -48,6 +51,7 @@ class ProcessingJob:
     def live(self, job: Job) -> None:
         """Carry the job out; every way in which it can end is written to its description."""
         try:
+            execution_role.pull(self._cloud, self._image.uri)
             self._bring_inputs()
             job.update(ProcessingStartTime=now())
             end, code = job.run(GROUP, self._start, self._limits)
@@ -63,6 +67,8 @@ class ProcessingJob:
                 self._fail(f"AlgorithmError: {self._reason(code)}")
         except (DownloadFailed, UploadFailed) as error:
             self._fail(str(error))
+        except AwsError as error:
+            self._fail(execution_role.pull_refused(self._image.uri, error))
 
     def _bring_inputs(self) -> None:
         described, hosts = self._described, self.job.hosts

@@ -129,6 +129,7 @@ def _invoke(
                 response=response.data,
                 inference_id=environ.get("HTTP_X_AMZN_SAGEMAKER_INFERENCE_ID"),
                 custom_attributes=environ.get("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES"),
+                role=process.variant.model.role,
             ),
         )
     returned = [(header, response.headers[header]) for header in _RETURNED if header in response.headers]

@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 from botocore.exceptions import ClientError
 
 from local_aws.cloud import Cloud
+from local_aws.errors import AwsError
+from local_aws.iam import authorization, bucket_policies
 
 
 class DownloadFailed(Exception):
@@ -68,7 +70,7 @@ def download(cloud: Cloud, uri: str, folder: Path, shard: Shard = Shard(), *, gu
             raise DownloadFailed(f"ClientError: Data download failed: the key {key!r} leads outside of its channel")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            cloud.client("s3").download_file(where.bucket, key, str(target))
+            _fetch(cloud, Location(where.bucket, key), target)
             if gunzip and target.suffix == ".gz":
                 target = _gunzipped(target)
             total += target.stat().st_size
@@ -77,10 +79,54 @@ def download(cloud: Cloud, uri: str, folder: Path, shard: Shard = Shard(), *, gu
                 f"ClientError: Data download failed: the key {key!r} needs a folder where another key or "
                 "input has a file"
             ) from error
-        except (OSError, EOFError, zlib.error, ClientError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise DownloadFailed(f"ClientError: Data download failed: the key {key!r}: {reason}") from error
     return total
+
+
+def download_object(cloud: Cloud, uri: str, folder: Path) -> None:
+    """Bring the one object that `uri` names into `folder`, under its last name, without looking at what else there is.
+
+    Raises `DownloadFailed`.
+    """
+    where = Location.parse(uri)
+    if not is_address(uri) or not where.key or where.key.endswith("/"):
+        raise DownloadFailed(f"ClientError: Data download failed: {uri} is no address of an object in S3")
+    folder.mkdir(parents=True, exist_ok=True)
+    _fetch(cloud, where, folder / where.key.rpartition("/")[2])
+
+
+def why_refused(cloud: Cloud, error: ClientError, action: str, where: Location) -> str:
+    """What S3 said in refusing `action` ("s3:GetObject").
+
+    Its answer to HEAD has no words, so that of the policies is asked for again.
+    """
+    if error.response["Error"]["Code"] == "403":
+        arn = f"arn:aws:s3:::{where.bucket}/{where.key}"
+        try:
+            authorization.require(cloud, action, arn, resource_policies=bucket_policies.of_resource(arn))
+        except AwsError as denied:
+            return denied.message
+    return str(error)
+
+
+def _fetch(cloud: Cloud, where: Location, target: Path) -> None:
+    try:
+        cloud.client("s3").download_file(where.bucket, where.key, str(target))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "404":
+            raise _nothing_at(cloud, f"s3://{where.bucket}/{where.key}") from error
+        reason = why_refused(cloud, error, "s3:GetObject", where)
+        raise DownloadFailed(f"ClientError: Data download failed: the key {where.key!r}: {reason}") from error
+
+
+def _nothing_at(cloud: Cloud, uri: str) -> DownloadFailed:
+    return DownloadFailed(
+        f'ClientError: Data download failed: No S3 objects found under S3 URL "{uri}" given in input data source. '
+        f"Please ensure that the bucket exists in the selected region ({cloud.settings.region}) and that objects "
+        "exist under that S3 prefix"
+    )
 
 
 def upload_folder(cloud: Cloud, folder: Path, uri: str) -> None:
@@ -123,11 +169,7 @@ def _objects(cloud: Cloud, uri: str, where: Location) -> Iterator[tuple[str, str
     if where.key in keys:
         keys = [where.key]
     if not keys:
-        raise DownloadFailed(
-            f'ClientError: Data download failed: No S3 objects found under S3 URL "{uri}" given in input data source. '
-            f"Please ensure that the bucket exists in the selected region ({cloud.settings.region}) and that objects "
-            "exist under that S3 prefix"
-        )
+        raise _nothing_at(cloud, uri)
     for key in keys:
         under = key[len(where.key) :]
         if key != where.key and (where.key.endswith("/") or not where.key or under.startswith("/")):

@@ -18,7 +18,7 @@ from typing import Any
 from local_aws import archives
 from local_aws.cloud import Cloud
 from local_aws.containers import ML, Container, is_inside
-from local_aws.sagemaker.s3_io import download
+from local_aws.sagemaker.s3_io import download_object
 
 CODE = "/opt/ml/code"
 _FOR_THE_TOOLKIT = re.compile(r"sagemaker_\w+|_tuning_objective_metric")
@@ -66,7 +66,7 @@ class Script:
         folder = container.path(CODE)
         folder.mkdir(parents=True, exist_ok=True)
         if self.submit_directory and self.submit_directory.startswith("s3://"):
-            download(cloud, self.submit_directory, folder)
+            download_object(cloud, self.submit_directory, folder)
             archive = folder / self.submit_directory.rpartition("/")[2]
             try:
                 with tarfile.open(archive) as tar:

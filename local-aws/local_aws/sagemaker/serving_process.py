@@ -27,7 +27,9 @@ from local_aws.cloud import Cloud
 from local_aws.containers import Container
 from local_aws.errors import AwsError
 from local_aws.logs import Forwarder, tail
+from local_aws.principal import Principal, acting_as
 from local_aws.processes.keeper import Running
+from local_aws.sagemaker import execution_role
 from local_aws.sagemaker.model_data import ModelDataRefused
 from local_aws.sagemaker.models import ServedModel
 
@@ -100,21 +102,29 @@ class ServingProcess:
         """Bring the model, start the container and wait until it answers /ping; raises `StartFailed`."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.touch()
+        role = execution_role.session(self.variant.model.role)
+        with acting_as(role):
+            container = self._made(role)
+        attempt = self._launch(container)
+        self._await_ping(attempt)
+        threading.Thread(
+            target=self._watch, args=(container, attempt), name=f"serving {self.log_stream}", daemon=True
+        ).start()
+
+    def _made(self, role: Principal) -> Container:
+        """The container with the model in it; raises `StartFailed`."""
         self._forwarder = Forwarder(self._cloud, self.log_group, self.log_stream, self._log).start()
         try:
             image = images.resolve(self._cloud, self.variant.model.image)
-            container = Container(self._cloud, image, self._folder)
+            execution_role.pull(self._cloud, self.variant.model.image)
+            container = Container(self._cloud, image, self._folder, role)
             model_folder = container.path(_MODEL)
             model_folder.mkdir(parents=True, exist_ok=True)
             if self.variant.model.data is not None:
                 self.variant.model.data.bring(self._cloud, model_folder, self._folder / "tmp")
         except (AwsError, ModelDataRefused) as error:
             raise StartFailed(str(error)) from error
-        attempt = self._launch(container)
-        self._await_ping(attempt)
-        threading.Thread(
-            target=self._watch, args=(container, attempt), name=f"serving {self.log_stream}", daemon=True
-        ).start()
+        return container
 
     def send(self, body: bytes, headers: Mapping[str, str], timeout: float) -> urllib3.BaseHTTPResponse:
         """POST to /invocations; raises what urllib3 raises when there is no answer within `timeout` seconds."""

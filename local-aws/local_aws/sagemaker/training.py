@@ -12,7 +12,7 @@ from local_aws.cloud import Cloud
 from local_aws.errors import in_use, not_found, validation_error
 from local_aws.lifecycle import on_start
 from local_aws.operations import SAGEMAKER
-from local_aws.sagemaker import listing, tags
+from local_aws.sagemaker import execution_role, listing, tags
 from local_aws.sagemaker.jobs import Jobs, describe
 from local_aws.sagemaker.metrics import MetricReader
 from local_aws.sagemaker.s3_io import is_address
@@ -80,6 +80,7 @@ def create(
 
 def check(cloud: Cloud, request: dict[str, Any]) -> None:
     """Refuse what AWS refuses beyond the service model, and what this cloud cannot carry out."""
+    execution_role.check(cloud, request["RoleArn"], cloud.arn(f"training-job/{request['TrainingJobName']}"))
     algorithm = request["AlgorithmSpecification"]
     if "TrainingImage" not in algorithm:
         raise validation_error(

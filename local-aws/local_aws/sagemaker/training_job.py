@@ -11,8 +11,9 @@ from typing import Any
 from local_aws import environments, images
 from local_aws.cloud import Cloud
 from local_aws.containers import Container
+from local_aws.errors import AwsError
 from local_aws.processes.keeper import Running
-from local_aws.sagemaker import script_mode
+from local_aws.sagemaker import execution_role, script_mode
 from local_aws.sagemaker.jobs import (
     DISK_FULL,
     DISK_FULL_REASON,
@@ -43,7 +44,8 @@ class TrainingJob:
         self._described = described
         resources = described["ResourceConfig"]
         self._image = images.resolve(cloud, described["AlgorithmSpecification"]["TrainingImage"])
-        self.job = Job(cloud, KIND, described["TrainingJobName"], self._image, resources.get("InstanceCount", 1))
+        role = execution_role.session(described["RoleArn"])
+        self.job = Job(cloud, KIND, described["TrainingJobName"], self._image, resources.get("InstanceCount", 1), role)
         self._metrics = metrics or MetricReader(described["AlgorithmSpecification"].get("MetricDefinitions", []))
         self._metrics_told = 0.0
         self._limits = Limits(
@@ -53,6 +55,7 @@ class TrainingJob:
     def live(self, job: Job) -> None:
         """Carry the job out; every way in which it can end is written to its description."""
         try:
+            execution_role.pull(self._cloud, self._image.uri)
             self._phase("Downloading", "Downloading input data")
             self._bring_inputs()
             self._phase("Training", "Training image download completed. Training in progress.")
@@ -73,6 +76,8 @@ class TrainingJob:
                 self._finish("Completed", "Completed", "Training job completed")
         except (DownloadFailed, UploadFailed) as error:
             self._fail(str(error))
+        except AwsError as error:
+            self._fail(execution_role.pull_refused(self._image.uri, error))
         except (SourcesRefused, environments.RequirementsRefused) as error:
             self._fail(f"AlgorithmError: {error}")
 

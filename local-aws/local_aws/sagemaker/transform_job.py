@@ -19,7 +19,8 @@ import urllib3
 from local_aws.cloud import Cloud
 from local_aws.errors import AwsError
 from local_aws.logs import Forwarder
-from local_aws.sagemaker import models, s3_io
+from local_aws.principal import acting_as
+from local_aws.sagemaker import execution_role, models, s3_io
 from local_aws.sagemaker.serving_process import ServingProcess, StartFailed, Variant
 from local_aws.sagemaker.transform_records import RecordTooLarge, assemble, payloads
 from local_aws.store import now
@@ -78,7 +79,9 @@ class TransformJob:
         self._update(TransformStartTime=now())
         end: dict[str, Any] = {"TransformJobStatus": "Completed"}
         try:
-            self._transform()
+            role = models.find(self._cloud, self._described["ModelName"]).get("ExecutionRoleArn")
+            with acting_as(execution_role.session(role)):
+                self._transform()
         except _Stopped:
             end = {"TransformJobStatus": "Stopped"}
         except (TransformFailed, s3_io.DownloadFailed, s3_io.UploadFailed, StartFailed, AwsError) as error:

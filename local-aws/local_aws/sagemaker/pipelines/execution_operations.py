@@ -12,7 +12,7 @@ from local_aws.cloud import Cloud
 from local_aws.errors import validation_error
 from local_aws.lifecycle import on_start
 from local_aws.operations import SAGEMAKER
-from local_aws.sagemaker import listing
+from local_aws.sagemaker import execution_role, listing
 from local_aws.sagemaker.pipelines import executions
 from local_aws.sagemaker.pipelines.definition import read_definition
 from local_aws.sagemaker.pipelines.executor import execute, request_stop
@@ -47,6 +47,7 @@ def start_pipeline_execution(cloud: Cloud, request: dict[str, Any]) -> dict[str,
     with cloud.store.transaction():
         pipeline = find(cloud, request["PipelineName"])
         arn = pipeline["PipelineArn"]
+        execution_role.check(cloud, request.get("RoleArn", pipeline["RoleArn"]), arn)
         for earlier in executions.of_pipeline(cloud, arn):
             if earlier["_start_token"] == token:
                 return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}

@@ -8,6 +8,8 @@ import queue
 import threading
 
 from local_aws.cloud import Cloud
+from local_aws.principal import acting_as
+from local_aws.sagemaker import execution_role
 from local_aws.sagemaker.pipelines import executions
 from local_aws.sagemaker.pipelines.definition import PipelineDefinition, Step
 from local_aws.sagemaker.pipelines.schedule import FAILED, STOPPED, SUCCEEDED, plan, ran_on_failure
@@ -28,7 +30,8 @@ def execute(cloud: Cloud, arn: str) -> None:
 
 def request_stop(cloud: Cloud, arn: str) -> None:
     """Stop the jobs of an execution's running steps; its own thread sees that they have ended."""
-    executions.stop_jobs(cloud, arn, lambda step_type, name: stop_job(cloud, step_type, name))
+    with acting_as(execution_role.session(executions.find(cloud, arn)["RoleArn"])):
+        executions.stop_jobs(cloud, arn, lambda step_type, name: stop_job(cloud, step_type, name))
 
 
 class _Executor:
@@ -91,7 +94,9 @@ class _Executor:
         """A step from its start to its end, whatever that is."""
         end = functools.partial(executions.end_step, self._cloud, self._arn, step.name)
         try:
-            end(SUCCEEDED, **StepRun(self._cloud, self._arn, step, self._terminated.is_set).result())
+            with acting_as(execution_role.session(self._execution()["RoleArn"])):
+                result = StepRun(self._cloud, self._arn, step, self._terminated.is_set).result()
+            end(SUCCEEDED, **result)
         except StepStopped as stopped:
             end(STOPPED, reason=str(stopped))
         except StepFailed as error:

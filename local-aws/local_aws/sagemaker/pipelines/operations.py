@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from local_aws.cloud import Cloud
 from local_aws.errors import AwsError, not_found, validation_error
 from local_aws.operations import SAGEMAKER
-from local_aws.sagemaker import listing, tags
+from local_aws.sagemaker import execution_role, listing, tags
 from local_aws.sagemaker.pipelines import executions
 from local_aws.sagemaker.pipelines.checks import check
 from local_aws.sagemaker.pipelines.definition import read_definition
@@ -50,6 +50,7 @@ def create_pipeline(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     name = request["PipelineName"]
     text = _definition(cloud, request)
     arn = cloud.arn(f"pipeline/{name.lower()}")
+    execution_role.check(cloud, request["RoleArn"], arn)
     with cloud.store.transaction():
         existing = cloud.store.find(KIND, name.lower())
         if existing is not None:
@@ -85,7 +86,9 @@ def update_pipeline(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     refuse(request, "PipelineVersionAliases")
     name = request["PipelineName"].lower()
     changes_definition = "PipelineDefinition" in request or "PipelineDefinitionS3Location" in request
-    find(cloud, name)
+    found = find(cloud, name)
+    if "RoleArn" in request:
+        execution_role.check(cloud, request["RoleArn"], found["PipelineArn"])
     text = _definition(cloud, request) if changes_definition else None
     changes = _given(request, "PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
     with cloud.store.transaction():
