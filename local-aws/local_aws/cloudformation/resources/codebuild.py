@@ -10,6 +10,7 @@ from local_aws.cloudformation.canonical import canonical
 from local_aws.cloudformation.resource_type import ResourceType, Wanted, resource_type
 
 _SERVICE = "codebuild"
+_AWS_IMAGE = "aws/codebuild/"
 # What UpdateProject is told of a property that the template no longer has: left out, it would stay as it was.
 # https://docs.aws.amazon.com/codebuild/latest/APIReference/API_UpdateProject.html
 _DEFAULTS: dict[str, Any] = {
@@ -19,7 +20,7 @@ _DEFAULTS: dict[str, Any] = {
     "Cache": {"Type": "NO_CACHE"},
     "ConcurrentBuildLimit": -1,
     "Description": "",
-    "EncryptionKey": "",
+    "EncryptionKey": "alias/aws/s3",
     "FileSystemLocations": [],
     "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED"}, "S3Logs": {"Status": "DISABLED"}},
     "QueuedTimeoutInMinutes": 480,
@@ -44,9 +45,34 @@ class Project(ResourceType):
     )
     required = frozenset({"Artifacts", "Environment", "ServiceRole", "Source"})
     replacing = frozenset({"Name"})
-    recorded = frozenset({"ResourceAccessRole", "Triggers", "Visibility"})
+    # A build is a process of this machine, with its network and without a limit on what it uses.
+    recorded = frozenset(
+        {
+            "EncryptionKey",
+            "Environment.ComputeType",
+            "Environment.HostKernel",
+            "Environment.ImagePullCredentialsType",
+            "QueuedTimeoutInMinutes",
+            "ResourceAccessRole",
+            "Source.Auth",
+            "Source.BuildStatusConfig",
+            "Source.GitCloneDepth",
+            "Source.InsecureSsl",
+            "Source.ReportBuildStatus",
+            "Triggers",
+            "Visibility",
+            "VpcConfig",
+        }
+    )
     name_property = "Name"
     attribute_names = frozenset({"Arn", "Id"})
+
+    def remarks(self, properties: Mapping[str, Any]) -> list[str]:
+        image = str((properties.get("Environment") or {}).get("Image", ""))
+        stands = (
+            [f"image {image} stands for the Python environment of local-aws"] if image.startswith(_AWS_IMAGE) else []
+        )
+        return [*super().remarks(properties), *stands]
 
     def create(self, wanted: Wanted) -> str:
         name = wanted.name("Name", 255)
