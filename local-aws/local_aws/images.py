@@ -115,6 +115,12 @@ class ImageFolder:
         """Every URI that names an image here, in alphabetical order."""
         return sorted(json.loads(path.read_text())["uri"] for path in (self.folder / "uris").glob("*.json"))
 
+    def forget(self, prefix: str) -> None:
+        """Let the URIs that begin with `prefix` name nothing any more; what they named stays."""
+        for uri in self.uris():
+            if uri.startswith(prefix):
+                self._tag(uri).unlink(missing_ok=True)
+
     def _tag(self, uri: str) -> Path:
         return self.folder / "uris" / f"{hashlib.sha256(uri.encode()).hexdigest()}.json"
 

@@ -49,6 +49,19 @@ class Uploaded:
     sha256: str
     md5: str
 
+    def told(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The member of the build that this artifact changes, after what was said `before` of others."""
+        told = {"location": self.location, "sha256sum": self.sha256, "md5sum": self.md5}
+        told = {name: value for name, value in told.items() if value}
+        if not self.identifier:
+            return {"artifacts": told}
+        return {
+            "secondaryArtifacts": [
+                *before.get("secondaryArtifacts", []),
+                {**told, "artifactIdentifier": self.identifier},
+            ]
+        }
+
 
 def matching(
     root: Path, patterns: tuple[str, ...], exclude: tuple[str, ...] = (), say: Say | None = None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_aws.cloud import Cloud
-from local_aws.codebuild import overrides, projects, run
+from local_aws.codebuild import overrides, projects, report_operations, run  # noqa: F401 - enters its operations
 from local_aws.codebuild.failure import PhaseFailed
 from local_aws.codebuild.record import FAILED, IN_PROGRESS, KIND, Record
 from local_aws.codebuild.run import BuildRun

@@ -35,9 +35,7 @@ def add(cloud: Cloud, build: Mapping[str, Any], spec: ReportSpec, source: Path, 
     root = source / (expand(spec.base_directory) or ".")
     files = matching(root.resolve(), tuple(expand(pattern) for pattern in spec.files))
     if not files:
-        raise PhaseFailed(
-            CLIENT_ERROR, f"Error in UPLOAD_ARTIFACTS phase: [{spec.group}: [report files not found in build]]"
-        )
+        raise PhaseFailed(CLIENT_ERROR, f"[{spec.group}: [report files not found in build]]")
     arn = f"{group['arn'].replace(':report-group/', ':report/')}:{uuid.uuid4()}"
     cases = [case for file in files for case in _cases(arn, file, file.relative_to(root.resolve()).as_posix())]
     counts = Counter({"ERROR": 0, "FAILED": 0, "SKIPPED": 0, "SUCCEEDED": 0, "UNKNOWN": 0})

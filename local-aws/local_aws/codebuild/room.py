@@ -51,7 +51,7 @@ def image(cloud: Cloud, uri: str) -> Image:
 
 
 class Room:
-    """The place of one build; `folder` is its own and is there already."""
+    """The place of one build; `folder` is its own and is there already. `docker` is whether it may build images."""
 
     def __init__(self, cloud: Cloud, image: Image, folder: Path, docker: bool) -> None:
         self._cloud, self._image, self.folder = cloud, image, folder
@@ -94,17 +94,6 @@ class Room:
             ProcessSpec(name, argv, dict(environment), cwd, output, binds=binds, overlays=self._overlays)
         )
 
-    def remove(self) -> None:
-        """Delete the room's folder, also what only an overlay's work folder may hold."""
-
-        def open_up(function: Callable[..., Any], path: str, _: object) -> None:
-            Path(path).chmod(stat.S_IRWXU)
-            function(path)
-
-        for work in self.folder.glob("overlay/*/work/*"):
-            work.chmod(stat.S_IRWXU)
-        shutil.rmtree(self.folder, onerror=open_up)
-
     def _covered(self) -> list[Path]:
         """The folders that are seen copy-on-write: the environment, the Python below it, and uv's cache."""
         prefix = self._image.python.parent.parent
@@ -133,13 +122,31 @@ class Room:
         for name, line in own.items():
             if not (self._python.parent / name).exists():
                 _script(self.folder / "bin" / name, line)
-        daemon = [f'exec "{sys.executable}" -P -m local_aws.codebuild.docker "{self._cloud.settings.home}" "$@"']
+        daemon = [f'exec "{sys.executable}" -I -m local_aws.codebuild.docker "{self._cloud.settings.home}" "$@"']
         without = [
             'echo "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon '
             'running? (The project is not in privileged mode.)" >&2',
             "exit 1",
         ]
+        _script(
+            self.folder / "bin" / "codebuild-hash-files",
+            '[ $# -gt 0 ] || { echo "usage: codebuild-hash-files FILE..." >&2; exit 2; }',
+            'cat -- "$@" | sha256sum | cut -d " " -f 1',
+        )
         _script(self.folder / "bin" / "docker", *(daemon if docker else without))
+
+
+def remove(folder: Path) -> None:
+    """Delete the folder of a room, also what only the work folder of an overlay may hold."""
+
+    def open_up(function: Callable[..., Any], path: str, _: object) -> None:
+        Path(path).chmod(stat.S_IRWXU)
+        function(path)
+
+    for work in folder.glob("overlay/*/work/*"):
+        work.chmod(stat.S_IRWXU)
+    if folder.exists():
+        shutil.rmtree(folder, onerror=open_up)
 
 
 @functools.cache

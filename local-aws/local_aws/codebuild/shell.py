@@ -61,6 +61,8 @@ class Shell:
         self._initial, self._directory = dict(variables), str(directory)
         self._running: Running | None = None
         self._stopped = threading.Event()
+        self._closing = threading.Lock()
+        self._closed = False
         folder.mkdir(parents=True)
         for name in ("turns", "statuses"):
             os.mkfifo(folder / name)
@@ -109,7 +111,7 @@ class Shell:
     def stop(self) -> None:
         """Have the command that runs end, from any thread."""
         self._stopped.set()
-        os.write(self._wake, b"s")
+        self._wake_up()
 
     def end(self) -> None:
         """End the shell and all that it has left running."""
@@ -121,8 +123,10 @@ class Shell:
     def close(self) -> None:
         """End the shell and give up its pipes."""
         self.end()
-        for descriptor in (self._turns, self._statuses, self._woken, self._wake):
-            os.close(descriptor)
+        with self._closing:
+            self._closed = True
+            for descriptor in (self._turns, self._statuses, self._woken, self._wake):
+                os.close(descriptor)
 
     def _begin(self) -> Running:
         directory = self._folder / "directory"
@@ -135,13 +139,15 @@ class Shell:
 
         def tell() -> None:
             running.wait()
-            try:
-                os.write(self._wake, b"e")
-            except OSError:
-                return  # The shell was closed: nobody waits for it.
+            self._wake_up()
 
         threading.Thread(target=tell, name=f"shell {running.id}", daemon=True).start()
         return running
+
+    def _wake_up(self) -> None:
+        with self._closing:
+            if not self._closed:
+                os.write(self._wake, b".")
 
     def _forget_turn(self) -> None:
         """Take back the turn that a shell ended without reading, so that the next one waits for its own."""
