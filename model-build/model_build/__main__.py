@@ -51,6 +51,11 @@ def source_trigger() -> str:
 @click.option("--model-name", envvar="MODEL_NAME", show_envvar=True, default="iris", help="Registered model.")
 @click.option("--bucket", envvar="ARTIFACT_BUCKET", show_envvar=True, required=True, help="For code and data.")
 @click.option("--role-arn", envvar="EXECUTION_ROLE_ARN", show_envvar=True, required=True, help="Role of the jobs.")
+@click.option("--subnets", envvar="SUBNETS", show_envvar=True, default="", help="Of a VPC for the jobs: ID,ID,...")
+@click.option("--security-groups", envvar="SECURITY_GROUPS", show_envvar=True, default="", help="Likewise.")
+@click.option(
+    "--mlflow-secret", envvar="MLFLOW_SECRET_ARN", show_envvar=True, default="", help="ARN; the jobs' MLflow account."
+)
 @click.option("--image", envvar="TRAINING_IMAGE", show_envvar=True, default="", help="Instead of scikit-learn 1.9-0.")
 @click.option("--data", default="iris", help="iris, wine, breast_cancer, or an s3:// location of CSV files.")
 @click.option("--target", default="target", help="Column with the classes.")
@@ -105,12 +110,21 @@ def read_settings(options: dict[str, object]) -> Settings:
         {
             **{name: options[name] for name in plain},
             "register_policy": options["register"],
-            "platform": {"region": region, **{name: options[name] for name in platform}},
+            "platform": {
+                "region": region,
+                "network": {name: _listed(options[name]) for name in ("subnets", "security_groups")},
+                "mlflow_secret_arn": options["mlflow_secret"],
+                **{name: options[name] for name in platform},
+            },
             "search": {**ranges, **{name: options[name] for name in ("trials", "parallel", "strategy")}},
             "data": {"location": options["data"], "target": options["target"]},
             "source": {"commit": options["commit"], "trigger": options["trigger"]},
         }
     )
+
+
+def _listed(commas: object) -> list[str]:
+    return [part.strip() for part in str(commas).split(",") if part.strip()]
 
 
 def build(settings: Settings, code: Code, summary: Path | None, console: Console) -> int:

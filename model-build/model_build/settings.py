@@ -48,12 +48,37 @@ class Range(_Frozen):
             raise BuildError(f"The range {text!r} cannot be searched: {error.errors()[0]['msg']}.") from error
 
 
+Subnet = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-zA-Z]+$")]
+SecurityGroup = Annotated[str, StringConstraints(pattern=r"^sg-[0-9a-zA-Z]+$")]
+
+
+class Network(_Frozen):
+    """The subnets and security groups of a VPC in which the jobs run; both empty, they run in SageMaker's own network.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_VpcConfig.html
+    """
+
+    subnets: tuple[Subnet, ...] = Field(default=(), max_length=16)
+    security_groups: tuple[SecurityGroup, ...] = Field(default=(), max_length=5)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ValueError("subnets and security groups belong together: give both, or neither")
+        return self
+
+
 class Platform(_Frozen):
-    """Where the jobs run: region, bucket for code and data, role, training image, instance types."""
+    """Where the jobs run: region, bucket for code and data, role, network, training image, instance types.
+
+    `mlflow_secret_arn` names the secret with the jobs' MLflow account, empty where the server asks for none.
+    """
 
     region: str
     bucket: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
     role_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
+    network: Network = Network()
+    mlflow_secret_arn: Annotated[str, StringConstraints(pattern=r"^(arn:aws[a-z-]*:secretsmanager:.+)?$")] = ""
     image: str = ""
     prepare_instance_type: InstanceType = "ml.m5.large"
     train_instance_type: InstanceType = "ml.m5.large"
@@ -142,12 +167,16 @@ def checked(build: dict[str, object]) -> Settings:
 _OPTIONS = {
     "platform.role_arn": "--role-arn (EXECUTION_ROLE_ARN)",
     "platform.bucket": "--bucket (ARTIFACT_BUCKET)",
+    "platform.network": "--subnets (SUBNETS) and --security-groups (SECURITY_GROUPS)",
+    "platform.network.subnets": "--subnets (SUBNETS)",
+    "platform.network.security_groups": "--security-groups (SECURITY_GROUPS)",
+    "platform.mlflow_secret_arn": "--mlflow-secret (MLFLOW_SECRET_ARN)",
     "model_name": "--model-name (MODEL_NAME)",
 }
 
 
 def _option(location: tuple[object, ...]) -> str:
-    path = ".".join(map(str, location)) or "settings"
+    path = ".".join(part for part in location if isinstance(part, str)) or "settings"
     return _OPTIONS.get(path, path)
 
 

@@ -3,6 +3,7 @@ it is imported by `pipeline.compile_definition`, after the SDK's configuration i
 
 import boto3
 from sagemaker.core import image_uris
+from sagemaker.core.network import NetworkConfig
 from sagemaker.core.parameter import IntegerParameter
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
@@ -13,12 +14,12 @@ from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TuningStep
 from sagemaker.train import ModelTrainer
-from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
+from sagemaker.train.configs import Compute, InputData, Networking, OutputDataConfig, StoppingCondition
 from sagemaker.train.tuner import HyperparameterTuner
 
 from model_build.data import data_uri
 from model_build.pipeline import CACHE_EXPIRES_AFTER, METRICS, OBJECTIVE, SPLITS, parameters
-from model_build.settings import UNKNOWN, Settings
+from model_build.settings import UNKNOWN, Network, Settings
 from model_build.shipping import PREPARE, TARBALL, Code
 
 PROCESSING = "/opt/ml/processing"
@@ -72,6 +73,7 @@ def _prepare(
         max_runtime_in_seconds=PREPARE_SECONDS,
         # The address of the data stays when their content changes: this puts the content into the cache key.
         env={"DATA_DIGEST": given["DataDigest"]},
+        network_config=_network_config(settings.platform.network),
         sagemaker_session=session,
     )
     arguments = processor.run(
@@ -99,7 +101,9 @@ def _tune(
         stopping_condition=StoppingCondition(max_runtime_in_seconds=TRAIN_SECONDS),
         output_data_config=OutputDataConfig(s3_output_path=f"s3://{settings.platform.bucket}/training"),
         hyperparameters=_static_hyperparameters(settings, given),
+        networking=_networking(settings.platform.network),
         environment={
+            **_mlflow_secret(settings),
             "SOURCE_COMMIT": given["SourceCommit"],
             "SOURCE_TRIGGER": given["SourceTrigger"],
             "PIPELINE_EXECUTION": ExecutionVariables.PIPELINE_EXECUTION_ARN,
@@ -128,6 +132,24 @@ def _tune(
     return TuningStep(
         "Tune", step_args=tuner.tune(channels), cache_config=cache, description="Train, gate and register"
     )
+
+
+def _mlflow_secret(settings: Settings) -> dict[str, str]:
+    """The secret's name, never its content: whoever may describe a job can read its environment."""
+    arn = settings.platform.mlflow_secret_arn
+    return {"MLFLOW_SECRET_ARN": arn} if arn else {}
+
+
+def _network_config(network: Network) -> NetworkConfig | None:
+    if not network.subnets:
+        return None
+    return NetworkConfig(subnets=list(network.subnets), security_group_ids=list(network.security_groups))
+
+
+def _networking(network: Network) -> Networking | None:
+    if not network.subnets:
+        return None
+    return Networking(subnets=list(network.subnets), security_group_ids=list(network.security_groups))
 
 
 def _static_hyperparameters(settings: Settings, given: dict[str, Parameter]) -> dict[str, object]:

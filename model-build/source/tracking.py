@@ -142,7 +142,7 @@ def _reported(tracking_uri: str) -> Iterator[None]:
         if _status(error) in (401, 403):
             raise TrainingError(
                 f"The MLflow server at {tracking_uri} answered {_status(error)}: it refuses this job's credentials. "
-                "Give the job MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+                "Name a secret with an account it knows by MLFLOW_SECRET_ARN (MlflowSecretArn of the CI/CD's stack)."
             ) from error
         if isinstance(reason, requests.exceptions.RetryError):
             raise TrainingError(

@@ -12,6 +12,7 @@ from evaluation import draw_confusion_matrix, selection_metrics, test_metrics
 from failure import TrainingError, report_failure
 from gate import Verdict
 from lineage import code_digest, identify, python_version
+from mlflow_account import take_account
 from model_artifact import describe_model, library_versions
 from registry import Candidate, Registration, register
 from sklearn.tree import DecisionTreeClassifier
@@ -112,6 +113,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     output = Folders.from_environment(os.environ).output
     try:
+        take_account(os.environ)
         train(read_training(sys.argv[1:], os.environ, CODE))
     except TrainingError as error:
         report_failure(str(error), output)

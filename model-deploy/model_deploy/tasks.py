@@ -17,6 +17,7 @@ from model_deploy.handover import ReleasedVersion, StageTest, read_release, writ
 from model_deploy.image import serving_environment
 from model_deploy.image_push import parse_repository, push_unless_there
 from model_deploy.order import SERVING, Order, be_brief_with_mlflow, head_commit, required
+from model_deploy.pin import Pin, parse_pin
 from model_deploy.plain_errors import plain_errors
 from model_deploy.registry_rest import RestRegistry
 from model_deploy.served import served_package
@@ -50,6 +51,8 @@ _summary = click.option(
 def package(order: Order, output: Path, repository: str | None, python: str) -> None:
     """Verify the pinned version, upload its package, and write what the pipeline deploys, tests and approves by."""
     with plain_errors():
+        # The pin is what a person has just edited: it is the first to be told of.
+        parse_pin(order.model_name, order.model_version)
         if not order.image:
             uri = required("SERVING_REPOSITORY", repository, "the URI of the ECR repository of serving images")
             order = replace(order, image=f"{uri}:{serving_environment(SERVING, python).tag}")
@@ -161,7 +164,6 @@ def _registry(tracking_uri: str, released: ReleasedVersion) -> tuple[Recorder, R
         return rest, rest.find(name, number)
     # A managed server is named by an ARN, and its requests are signed: that is a plug-in's work, inside MLflow.
     be_brief_with_mlflow()
-    from model_deploy.pin import Pin
     from model_deploy.registry import Registry
 
     registry = Registry(tracking_uri)

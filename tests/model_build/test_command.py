@@ -54,6 +54,13 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         (["--gate", "nope > 0.5"], "nope"),
         (["--gate", "missing.yaml"], "missing.yaml is not among the training code"),
         (["--target", "y"], "for data in S3 only"),
+        (
+            ["--subnets", "subnet-1"],
+            "--subnets (SUBNETS) and --security-groups (SECURITY_GROUPS): subnets and security",
+        ),
+        (["--security-groups", "sg-1"], "give both, or neither"),
+        (["--subnets", "vpc-1", "--security-groups", "sg-1"], "--subnets (SUBNETS): String should match"),
+        (["--mlflow-secret", "mlflow"], "--mlflow-secret (MLFLOW_SECRET_ARN)"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(run: Callable[..., Any], arguments: list[str], says: str) -> None:

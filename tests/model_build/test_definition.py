@@ -21,6 +21,7 @@ ARGUMENTS = [
     *("--tracking-uri", "http://mlflow.internal:5000", "--bucket", "artifacts", "--commit", "0123abc"),
     *("--role-arn", "arn:aws:iam::123456789012:role/model-build", "--trigger", "a push"),
 ]
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mlflow-AbCdEf"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,8 @@ def trap() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def compiled(trap: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Two definitions, printed by two processes whose every way out leads into the trap."""
+    """Three definitions, printed by processes whose every way out leads into the trap; the third is of a build in a VPC
+    whose MLflow server asks for an account."""
     address, _ = trap
     environment = {
         "PATH": os.environ["PATH"],
@@ -54,12 +56,15 @@ def compiled(trap: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFacto
         **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), address),
     }
     command = [sys.executable, "-m", "model_build", "--definition", *ARGUMENTS]
+    in_vpc = {"SUBNETS": "subnet-0a, subnet-0b", "SECURITY_GROUPS": "sg-0c", "MLFLOW_SECRET_ARN": SECRET}
     processes = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
+        subprocess.Popen(
+            command, env={**environment, **more}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for more in ({}, {}, in_vpc)
     ]
     printed = [process.communicate(timeout=120) for process in processes]
-    assert [error for _, error in printed] == ["", ""]
+    assert [error for _, error in printed] == ["", "", ""]
     return [output for output, _ in printed]
 
 
@@ -107,3 +112,29 @@ def test_every_parameter_is_used_and_has_a_default(definition: Any) -> None:
     for parameter in definition["Parameters"]:
         assert "DefaultValue" in parameter
         assert f'Parameters.{parameter["Name"]}"' in steps
+
+
+def test_in_a_vpc_every_job_is_in_it_and_otherwise_none(compiled: list[str]) -> None:
+    for text, expected in ((compiled[0], None), (compiled[2], (["subnet-0a", "subnet-0b"], ["sg-0c"]))):
+        prepare, tune = (step["Arguments"] for step in json.loads(text)["Steps"])
+        for config in (
+            prepare.get("NetworkConfig", {}).get("VpcConfig"),
+            tune["TrainingJobDefinition"].get("VpcConfig"),
+        ):
+            assert (config and (config["Subnets"], config["SecurityGroupIds"])) == expected
+
+
+def test_a_job_gets_the_name_of_the_mlflow_secret_and_the_cache_key_does_not(compiled: list[str]) -> None:
+    prepare, tune = (step["Arguments"] for step in json.loads(compiled[2])["Steps"])
+    trial = tune["TrainingJobDefinition"]
+    assert trial["Environment"]["MLFLOW_SECRET_ARN"] == SECRET
+    assert SECRET not in json.dumps([prepare, trial["StaticHyperParameters"]])
+    assert "MLFLOW_SECRET_ARN" not in compiled[0]
+
+
+def test_the_network_and_the_secret_change_nothing_else(compiled: list[str]) -> None:
+    plain, in_vpc = json.loads(compiled[0]), json.loads(compiled[2])
+    prepare, tune = (step["Arguments"] for step in in_vpc["Steps"])
+    del prepare["NetworkConfig"], tune["TrainingJobDefinition"]["VpcConfig"]
+    del tune["TrainingJobDefinition"]["Environment"]["MLFLOW_SECRET_ARN"]
+    assert in_vpc == plain

@@ -7,7 +7,7 @@ from failure import TrainingError
 from gate import load_gate
 
 METRICS = ("accuracy", "f1", "cv_accuracy")
-SOURCE = Path(__file__).resolve().parents[2] / "model-build" / "source"
+SOURCE = Path(__file__).resolve().parents[3] / "model-build" / "source"
 
 
 def scores(accuracy: float, f1: float = 0.5, cv_accuracy: float = 0.5) -> dict[str, float]:

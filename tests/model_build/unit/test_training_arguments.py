@@ -7,7 +7,7 @@ from failure import TrainingError
 from lineage import Lineage
 from training import Folders, read_training
 
-SOURCE = Path(__file__).resolve().parents[2] / "model-build" / "source"
+SOURCE = Path(__file__).resolve().parents[3] / "model-build" / "source"
 SERVER = ["--tracking-uri", "http://mlflow.internal:5000"]
 
 
