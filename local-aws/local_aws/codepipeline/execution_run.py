@@ -20,17 +20,21 @@ _LOG = logging.getLogger(__name__)
 _STATES = {"Cancelled": "CANCELED"}
 
 
-def launch(cloud: Cloud, execution_id: str) -> None:
-    """Carry an execution on from where it stands, in a thread of its own."""
-    run = ExecutionRun(cloud, execution_id)
+def launch(cloud: Cloud, execution_id: str, told: str | None = "STARTED") -> None:
+    """Carry an execution on from where it stands, in a thread of its own.
+
+    EventBridge is told that it is STARTED or RESUMED, or nothing.
+    """
+    run = ExecutionRun(cloud, execution_id, told)
     threading.Thread(target=run.work, name=f"codepipeline {execution_id}", daemon=True).start()
 
 
 class ExecutionRun:
     """One execution while it runs."""
 
-    def __init__(self, cloud: Cloud, execution_id: str) -> None:
+    def __init__(self, cloud: Cloud, execution_id: str, told: str | None) -> None:
         self._cloud = cloud
+        self._told = told
         self._execution_id = execution_id
 
     def work(self) -> None:
@@ -38,7 +42,8 @@ class ExecutionRun:
         try:
             body = self._body()
             pipeline = execution_record.declared(self._cloud, body)
-            state_events.pipeline(self._cloud, body, "STARTED" if body["_attempt"] == 1 else "RESUMED")
+            if self._told:
+                state_events.pipeline(self._cloud, body, self._told)
             self._walk(pipeline)
             body = self._body()
             state_events.pipeline(self._cloud, body, _STATES.get(body["status"], body["status"].upper()))

@@ -163,7 +163,7 @@ def forget_all(cloud: Cloud, pipeline: str) -> None:
 def retry_stage(cloud: Cloud, pipeline: str, stage: str, execution_id: str, mode: str) -> None:
     """Run the failed actions of a stage again (`mode` FAILED_ACTIONS), or all (ALL_ACTIONS); raises `AwsError`."""
     retries.retry(cloud, pipeline, stage, execution_id, mode)
-    execution_run.launch(cloud, execution_id)
+    execution_run.launch(cloud, execution_id, "RESUMED")
 
 
 def roll_back_stage(cloud: Cloud, pipeline: str, stage: str, target: str, who: str) -> str:

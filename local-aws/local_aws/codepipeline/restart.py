@@ -21,7 +21,7 @@ def close_interrupted(cloud: Cloud) -> None:
         pipelines.add(body["pipelineName"])
         body = execution_record.change(cloud, body["pipelineExecutionId"], _closed)
         if execution_record.is_active(body):
-            execution_run.launch(cloud, body["pipelineExecutionId"])
+            execution_run.launch(cloud, body["pipelineExecutionId"], None)
     for name in pipelines:
         gate.settle(cloud, name)
 

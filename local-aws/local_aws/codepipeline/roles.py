@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from local_aws.cloud import Cloud
 from local_aws.iam import sessions
-from local_aws.principal import acting_as
+from local_aws.principal import Principal, acting_as
 
 SERVICE = "codepipeline.amazonaws.com"
 
@@ -19,6 +19,6 @@ def acting_for(cloud: Cloud, pipeline_role: str, action_role: str | None, execut
         if action_role is None:
             yield
             return
-        own = sessions.principal(cloud, action_role, execution_id, SERVICE)
-        with acting_as(own):
+        cloud.call("sts", "AssumeRole", {"RoleArn": action_role, "RoleSessionName": execution_id})
+        with acting_as(Principal(action_role, execution_id)):
             yield

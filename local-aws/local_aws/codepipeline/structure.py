@@ -12,10 +12,10 @@ from local_aws.cloud import Cloud
 from local_aws.codepipeline import action_types, declaration, variables
 from local_aws.codepipeline.declaration import Action, Pipeline, Stage
 from local_aws.codepipeline.refusals import invalid_action, invalid_stage, invalid_structure
+from local_aws.codepipeline.roles import SERVICE
 from local_aws.errors import AwsError
 from local_aws.iam import sessions
 
-SERVICE = "codepipeline.amazonaws.com"
 _MOST_ACTIONS = 50
 _CONDITIONS = ("beforeEntry", "onSuccess")
 

@@ -7,6 +7,7 @@ from typing import Any
 from local_aws.cloud import Cloud
 from local_aws.codepipeline import definitions
 from local_aws.errors import AwsError
+from local_aws.iam import trust
 from local_aws.operations import CODEPIPELINE
 from local_aws.principal import acting
 from local_aws.store import Body
@@ -15,8 +16,8 @@ _MOST = 50
 
 
 def caller(cloud: Cloud) -> str:
-    """The ARN of who acts: the role, or the account's administrator."""
-    return acting().role_arn or f"arn:aws:iam::{cloud.settings.account}:root"
+    """The ARN of who acts: a session of a role, a user, or the account's administrator."""
+    return trust.caller_arn(cloud.settings.account, acting())
 
 
 def checked(tags: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -12,6 +12,8 @@ from local_aws.codebuild import pipeline_build
 from local_aws.codebuild.pipeline_build import PipelineBuild
 from local_aws.codepipeline import execution_record
 from local_aws.codepipeline.actions.protocol import ActionFailed, ActionResult, ActionRun, provider
+from local_aws.iam import authorization
+from local_aws.principal import ADMINISTRATOR, acting_as
 
 _TYPES = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
 _KIND = "codebuild_build"
@@ -22,11 +24,14 @@ _KIND = "codebuild_build"
 def build(run: ActionRun) -> ActionResult:
     """Run the build; raises `ActionFailed` naming the phase that failed and why."""
     cloud = run.cloud
+    project = run.configuration["ProjectName"]
     primary = run.configuration.get("PrimarySource") or next(iter(run.inputs))
+    for operation in ("StartBuild", "BatchGetBuilds"):
+        authorization.require(cloud, f"codebuild:{operation}", cloud.arn(f"project/{project}", "codebuild"))
     build_id = pipeline_build.start(
         cloud,
         PipelineBuild(
-            project=run.configuration["ProjectName"],
+            project=project,
             inputs=tuple(run.inputs.values()),
             primary=primary,
             outputs=tuple(run.outputs.values()),
@@ -39,7 +44,9 @@ def build(run: ActionRun) -> ActionResult:
     run.report(externalExecutionId=build_id, externalExecutionUrl=url)
     body = cloud.store.wait(_KIND, build_id, lambda body: body["buildComplete"] or run.stopping.is_set())
     if not body["buildComplete"]:
-        cloud.call("codebuild", "StopBuild", {"id": build_id})
+        # CodePipeline ends what it began by itself: its role needs no permission for it.
+        with acting_as(ADMINISTRATOR):
+            cloud.call("codebuild", "StopBuild", {"id": build_id})
         raise ActionFailed(f"Build {build_id} was stopped.")
     if body["buildStatus"] != "SUCCEEDED":
         raise ActionFailed(_failure(body))

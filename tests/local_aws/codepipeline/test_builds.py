@@ -1,0 +1,113 @@
+"""Builds in a pipeline: what they get from it, what it gets from them, and what their failures say."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+BUILDSPEC = """
+version: 0.2
+env:
+  exported-variables: [PLAN]
+phases:
+  build:
+    commands:
+      - test -f template.yaml
+      - export PLAN="{plan}"
+      - mkdir -p release && echo "$PLAN" > release/plan.txt && cp template.yaml release/
+      - {command}
+artifacts:
+  base-directory: release
+  files: ["**/*"]
+"""
+
+
+def project(pipelines: Any, command: str = "true", plan: str = "plan of $KIND") -> str:
+    """A project whose build exports PLAN and puts out release/; its name."""
+    name = f"project-{uuid.uuid4().hex[:8]}"
+    pipelines.cloud.client("codebuild").create_project(
+        name=name,
+        source={"type": "CODEPIPELINE", "buildspec": BUILDSPEC.format(command=command, plan=plan)},
+        artifacts={"type": "CODEPIPELINE"},
+        environment={
+            "type": "LINUX_CONTAINER",
+            "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+            "computeType": "BUILD_GENERAL1_SMALL",
+        },
+        serviceRole=pipelines.role,
+    )
+    return name
+
+
+def build(declare: Any, name: str, **more: Any) -> Any:
+    configuration = {"ProjectName": name, **more.pop("settings", {})}
+    return declare.action(
+        "Build", "Build", "CodeBuild", configuration, inputs=["App"], outputs=["Release"], namespace="Build", **more
+    )
+
+
+def test_a_build_that_fails_tells_its_phase_and_why(pipelines: Any, declare: Any) -> None:
+    name, execution = pipelines.create(declare.stage("Build", build(declare, project(pipelines, "exit 3"))))
+    ended = pipelines.ended(name, execution)
+    assert ended["status"] == "Failed"
+    latest = pipelines.latest(name, "Build", "Build")
+    assert "in phase BUILD" in latest["errorDetails"]["message"]
+    assert "exit" in latest["errorDetails"]["message"]
+    assert latest["externalExecutionUrl"].endswith(latest["externalExecutionId"])
+
+
+def test_a_build_gives_on_its_variables_and_its_files(pipelines: Any, declare: Any) -> None:
+    variables = json.dumps([{"name": "KIND", "value": "#{Source.BranchName}", "type": "PLAINTEXT"}])
+    deploy = pipelines.deployment(
+        inputs=["Release"],
+        settings={"TemplatePath": "Release::template.yaml", "ParameterOverrides": '{"Text": "#{Build.PLAN}"}'},
+    )
+    name, execution = pipelines.create(
+        declare.stage("Build", build(declare, project(pipelines), settings={"EnvironmentVariables": variables})),
+        declare.stage("Deploy", deploy),
+    )
+    ended = pipelines.ended(name, execution)
+    assert ended["status"] == "Succeeded", ended.get("statusSummary")
+    told = pipelines.actions(name, execution)
+    assert told["Build"]["output"]["outputVariables"]["PLAN"] == "plan of main"
+    assert json.loads(told["Deploy"]["input"]["resolvedConfiguration"]["ParameterOverrides"]) == {
+        "Text": "plan of main"
+    }
+    (running,) = pipelines.cloud.client("codebuild").batch_get_builds(
+        ids=[told["Build"]["output"]["executionResult"]["externalExecutionId"]]
+    )["builds"]
+    assert running["initiator"] == f"codepipeline/{name}"
+    assert running["resolvedSourceVersion"] == ended["artifactRevisions"][0]["revisionId"]
+
+
+def test_a_build_is_stopped_with_its_execution(pipelines: Any, declare: Any) -> None:
+    name, execution = pipelines.create(declare.stage("Build", build(declare, project(pipelines, "sleep 60"))))
+    while not (build_id := pipelines.latest(name, "Build", "Build").get("externalExecutionId")):
+        pass
+    pipelines.client.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution, abandon=True)
+    assert pipelines.ended(name, execution)["status"] == "Stopped"
+    client = pipelines.cloud.client("codebuild")
+    while (status := client.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"]) == "IN_PROGRESS":
+        pass
+    assert status == "STOPPED"
+
+
+def test_what_a_build_is_given_must_be_readable(pipelines: Any, declare: Any) -> None:
+    for given, told in (
+        ("[", "is no JSON"),
+        ('[{"name": "A", "value": "b", "type": "SECRET"}]', "the type 'SECRET'"),
+        ('[{"name": "A", "value": 1}]', "a value that is text"),
+    ):
+        name, execution = pipelines.create(
+            declare.stage("Build", build(declare, project(pipelines), settings={"EnvironmentVariables": given}))
+        )
+        pipelines.ended(name, execution)
+        details = pipelines.latest(name, "Build", "Build")["errorDetails"]
+        assert details["code"] == "ConfigurationError"
+        assert told in details["message"]
+
+
+def test_a_project_that_there_is_none_of_fails_the_action(pipelines: Any, declare: Any) -> None:
+    name, execution = pipelines.create(declare.stage("Build", build(declare, "nowhere")))
+    assert "nowhere" in pipelines.ended(name, execution)["statusSummary"]
