@@ -13,7 +13,7 @@ Application = Callable[["Cloud", dict[str, Any], Callable[..., Any]], Iterable[b
 
 ROUTES: dict[str, Application] = {}
 # Where the pages are. A browser that opens the server's own address means them, too.
-PAGES = "/_local/"
+PAGES = "/_local"
 
 
 def route(prefix: str) -> Callable[[Application], Application]:

@@ -101,7 +101,7 @@ def from_packages(folder: Path) -> dict[str, Any]:
         if target.suffix == ".tar":
             with tarfile.open(target) as tar:
                 # Python 3.11.0 to 3.11.3 know no filters; what is in the archive is pinned by the lock.
-                tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+                tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # noqa: S202
             target.unlink()
     (folder / "chromium").chmod(0o755)
     shutil.rmtree(folder / "node_modules")

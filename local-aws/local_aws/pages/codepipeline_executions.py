@@ -22,7 +22,7 @@ def pipeline_execution(visit: Visit, name: str, execution_id: str) -> Response:
     execution = _found(visit, name, execution_id)
     details = _details(visit, name, execution_id)
     state = visit.cloud.call(_SERVICE, "GetPipelineState", {"name": name})
-    waiting = codepipeline_stages.approvals(state, details)
+    waiting = [each for each in codepipeline_stages.approvals(state, details) if each.execution_id == execution_id]
     stages = codepipeline_stages.of_execution(visit, declared, details)
     status = Status.of(execution["status"])
     return visit.show(
@@ -33,7 +33,8 @@ def pipeline_execution(visit: Visit, name: str, execution_id: str) -> Response:
         execution_id=execution_id,
         status=status,
         stages=stages,
-        approvals=[each for each in waiting if each.execution_id == execution_id],
+        approvals=waiting,
+        typing=bool(waiting),
         failed=[stage.name for stage in stages if stage.status.tone == "bad"] if not status.moving else [],
         details=details,
         superseder=lambda text: codepipelines.superseder(visit, name, text),

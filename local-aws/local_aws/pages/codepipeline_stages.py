@@ -194,6 +194,9 @@ def _path(visit: Visit, provider: str, latest: Response) -> str:
     if name.startswith("arn:") and provider == "CloudFormation":
         return visit.addresses.build("stack", {"name": name.split("/")[1]})
     url = str(latest.get("externalExecutionUrl", ""))
+    # The git remote speaks to git alone.
+    if url.startswith(f"{visit.cloud.settings.endpoint_url}/git/"):
+        return ""
     return url if url.startswith(("http://", "https://", "/_local/")) else ""
 
 

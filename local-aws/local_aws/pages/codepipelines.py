@@ -29,15 +29,17 @@ def pipeline(visit: Visit, name: str) -> Response:
     ]
     executions = history(visit, name)
     stages = codepipeline_stages.of_pipeline(visit, declared, state, details)
+    waiting = codepipeline_stages.approvals(state, details)
     return visit.show(
         "pipeline.html",
         title=name,
         name=name,
         declared=declared,
         stages=stages,
-        approvals=codepipeline_stages.approvals(state, details),
+        approvals=waiting,
         executions=executions,
         superseder=lambda text: superseder(visit, name, text),
+        typing=bool(waiting),
         moving=any(Status.of(row["status"]).moving for row in executions),
     )
 

@@ -81,6 +81,7 @@ def _show(visit: Visit, name: str, call: Call, outcome: Outcome | None) -> Respo
         call=call,
         types=_TEXTS,
         outcome=outcome,
+        typing=True,
         moving=status.moving,
     )
 

@@ -24,7 +24,7 @@ class Pipeline:
     waiting: bool
 
 
-@page("/_local")
+@page("/_local/")
 def overview(visit: Visit) -> Response:
     """Everything there is, in short."""
     cloud = visit.cloud

@@ -92,14 +92,15 @@ def plot(observations: Sequence[Observation], best: int | None) -> Plot:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers, evenly apart, from at or below `low` to at or above `high`; at least two."""
+    """Round numbers, evenly apart, from below `low` to at or above `high`; at least two."""
     if high - low < 1e-9 * max(abs(low), abs(high), 1e-9):
         pad = abs(low) * 0.05 or 0.5
         low, high = low - pad, high + pad
     rough = (high - low) / _TICKS
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    # What has a value lies above the axis: on it lies what has none.
+    first, last = math.ceil(low / step - 1e-9) - 1, math.ceil(high / step - 1e-9)
     return [number * step for number in range(first, max(last, first + 1) + 1)]
 
 
