@@ -209,3 +209,28 @@ def test_a_bucket_that_still_holds_objects_stops_the_deletion_until_it_is_retain
     assert "The bucket you tried to delete is not empty" in stacks.reason(name, "Bucket", "DELETE_FAILED")
     assert stacks.delete(name, RetainResources=["Bucket"])["StackStatus"] == "DELETE_COMPLETE"
     assert cloud.client("s3").get_object(Bucket=bucket, Key="a")["Body"].read() == b"a"
+
+
+@pytest.mark.parametrize(
+    ("resource", "said"),
+    [
+        (
+            "AWS::S3::Bucket, Properties: {LifecycleConfiguration: {Rules: [{Status: Enabled, ExpireInDays: 3}]}}",
+            "#/LifecycleConfiguration/Rules: extraneous key [ExpireInDays]",
+        ),
+        (
+            "AWS::ECR::Repository, Properties: {LifecyclePolicy: {LifecyclePolicyTxt: '{}'}}",
+            "#/LifecyclePolicy: extraneous key [LifecyclePolicyTxt]",
+        ),
+        (
+            "AWS::SecretsManager::Secret, Properties: {GenerateSecretString: {PasswordLenght: 3}}",
+            "#/GenerateSecretString: extraneous key [PasswordLenght]",
+        ),
+        ("AWS::SNS::Topic, Properties: {Subscription: [{Protocol: sqs, Endpoint: q, Raw: true}]}", "[Raw]"),
+        ("AWS::Logs::LogGroup, Properties: {Retention: 3}", "Encountered unsupported property Retention"),
+    ],
+)
+def test_a_misspelt_property_fails_its_resource_by_name(stacks: Any, resource: str, said: str) -> None:
+    name = stacks.create(f"Resources: {{Thing: {{Type: {resource}}}}}")
+    assert stacks.status(name) == "ROLLBACK_COMPLETE", stacks.told(name)
+    assert said in stacks.reason(name, "Thing", "CREATE_FAILED")

@@ -6,6 +6,7 @@ import json
 import uuid
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -31,10 +32,10 @@ class Roles:
     def __init__(self, cloud: Any) -> None:
         self.iam = cloud.client("iam")
 
-    def allowing(self, *actions: str, service: str = "cloudformation.amazonaws.com") -> str:
-        """A role that the service may assume, and that may do these actions; its ARN."""
-        name = f"stack-{uuid.uuid4().hex[:8]}"
-        trust = {"Statement": {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}}
+    def allowing(self, *actions: str, principal: dict[str, str] | None = None) -> str:
+        """A role that CloudFormation (or `principal`) may assume, and that may do these actions; its ARN."""
+        name, trusted = f"stack-{uuid.uuid4().hex[:8]}", principal or {"Service": "cloudformation.amazonaws.com"}
+        trust = {"Statement": {"Effect": "Allow", "Principal": trusted, "Action": "sts:AssumeRole"}}
         arn = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
         self.allow(arn, *actions)
         return str(arn)
@@ -56,7 +57,7 @@ def roles(cloud: Any) -> Roles:
 def test_a_role_that_cannot_be_assumed_is_refused_before_anything_is_made(
     stacks: Any, roles: Roles, operation: str
 ) -> None:
-    stranger = roles.allowing("*", service="ec2.amazonaws.com")
+    stranger = roles.allowing("*", principal={"Service": "ec2.amazonaws.com"})
     missing = "arn:aws:iam::123456789012:role/nobody"
     more = {"ChangeSetName": "first", "ChangeSetType": "CREATE"} if operation == "create_change_set" else {}
     for role in (stranger, missing):
@@ -136,7 +137,44 @@ def test_a_rollback_that_is_denied_waits_for_its_permission(stacks: Any, roles: 
     assert cloud.client("ssm").get_parameter(Name=stacks.resources(name)["Note"])["Parameter"]["Value"] == "one"
 
 
-def test_a_stack_without_a_role_does_what_its_caller_may(stacks: Any, roles: Roles) -> None:
-    name = stacks.create(BOTH)
-    assert stacks.status(name) == "CREATE_COMPLETE", stacks.told(name)
+def as_role(cloud: Any, role: str, service: str) -> Any:
+    """A client that signs with credentials of the role."""
+    given = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="person")["Credentials"]
+    return boto3.client(
+        service,
+        endpoint_url=cloud.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
+
+
+def test_a_stack_without_a_role_does_what_its_caller_may(stacks: Any, roles: Roles, cloud: Any) -> None:
+    caller = roles.allowing("cloudformation:*", *SSM, *TAGS, principal={"AWS": "arn:aws:iam::123456789012:root"})
+    name = stacks.name()
+    as_role(cloud, caller, "cloudformation").create_stack(StackName=name, TemplateBody=BOTH)
+    assert stacks.settled(name)["StackStatus"] == "ROLLBACK_COMPLETE", stacks.told(name)
+    assert "assumed-role/" in stacks.reason(name, "Group", "CREATE_FAILED")
+    assert "/person is not authorized to perform: logs:CreateLogGroup" in stacks.reason(name, "Group", "CREATE_FAILED")
     assert "RoleARN" not in stacks.describe(name)
+
+
+def test_a_stack_with_a_role_does_more_than_its_caller_may(stacks: Any, roles: Roles, cloud: Any) -> None:
+    role = roles.allowing(*SSM, *TAGS, *LOGS)
+    root = {"AWS": "arn:aws:iam::123456789012:root"}
+    caller = roles.allowing("cloudformation:*", "iam:PassRole", principal=root)
+    name = stacks.name()
+    as_role(cloud, caller, "cloudformation").create_stack(StackName=name, TemplateBody=BOTH, RoleARN=role)
+    assert stacks.settled(name)["StackStatus"] == "CREATE_COMPLETE", stacks.told(name)
+    timid = as_role(cloud, roles.allowing("cloudformation:*", principal=root), "cloudformation")
+    with pytest.raises(ClientError, match=f"not authorized to perform: iam:PassRole on resource: {role}"):
+        timid.create_stack(StackName=stacks.name(), TemplateBody=BOTH, RoleARN=role)
+
+
+def test_a_template_in_s3_is_read_by_the_caller(stacks: Any, roles: Roles, cloud: Any, bucket: str) -> None:
+    cloud.client("s3").put_object(Bucket=bucket, Key="t.yaml", Body=NOTE.encode())
+    url = f"https://{bucket}.s3.us-east-1.amazonaws.com/t.yaml"
+    caller = roles.allowing("cloudformation:*", principal={"AWS": "arn:aws:iam::123456789012:root"})
+    with pytest.raises(ClientError, match=r"S3 error: .*s3:GetObject"):
+        as_role(cloud, caller, "cloudformation").validate_template(TemplateURL=url)

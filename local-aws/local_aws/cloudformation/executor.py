@@ -98,7 +98,7 @@ class Executor:
             self._fail(current or fresh, "UPDATE" if current else "CREATE", error.message)
         # What was there in the template may have come to AWS::NoValue.
         kind = find_type(declared.type_name)
-        problem = (kind.problem(fresh.properties) or kind.malformed(fresh.properties)) if kind is not None else None
+        problem = kind.wrong(fresh.properties) if kind is not None else None
         if problem:
             self._fail(current or fresh, "UPDATE" if current else "CREATE", problem)
         change = planner.decide(logical_id, declared.type_name, fresh.properties, current)

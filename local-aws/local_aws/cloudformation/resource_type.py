@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import string
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -62,7 +62,9 @@ class ResourceType(ABC):
     `properties` are all it takes. Of those, `required` must be there, and a change of one in `replacing` makes a new
     resource; those in `recorded` (`Name`, or `Name.Member` for a part) are accepted, and kept where the service has a
     place for them, but nothing here acts on them. `name_property` holds the custom name, if the type has one.
-    `attribute_names` are what Fn::GetAtt may ask for. The physical id is the value of Ref.
+    `attribute_names` are what Fn::GetAtt may ask for. `members` are all that an object within may have, by its path,
+    where the type itself takes it apart; others are known to the service they are sent to. The physical id is the
+    value of Ref.
     """
 
     type_name: ClassVar[str]
@@ -73,6 +75,7 @@ class ResourceType(ABC):
     name_property: ClassVar[str | None] = None
     attribute_names: ClassVar[frozenset[str]] = frozenset()
     tags_are_a_map: ClassVar[bool] = False
+    members: ClassVar[Mapping[str, frozenset[str]]] = {}
 
     def problem(self, properties: Mapping[str, Any]) -> str | None:
         """Why these properties cannot be those of such a resource, or None."""
@@ -84,9 +87,23 @@ class ResourceType(ABC):
             return f"Property {missing[0]} cannot be empty."
         return None
 
+    def extraneous(self, properties: Mapping[str, Any]) -> str | None:
+        """What objects within the properties, functions carried out, have that nobody knows, or None."""
+        for path, known in sorted(self.members.items()):
+            for value in _values_at(properties, path.split(".")):
+                unknown = sorted(set(value) - known) if isinstance(value, Mapping) else []
+                if unknown:
+                    where = f"#/{path.replace('.', '/')}"
+                    return f"Properties validation failed: {where}: extraneous key [{unknown[0]}] is not permitted"
+        return None
+
     def malformed(self, properties: Mapping[str, Any]) -> str | None:
         """Why these properties, functions carried out, have not the form the type needs, or None."""
         return None
+
+    def wrong(self, properties: Mapping[str, Any]) -> str | None:
+        """Why properties, functions carried out, are not those of such a resource, or None."""
+        return self.problem(properties) or self.extraneous(properties) or self.malformed(properties)
 
     def remarks(self, properties: Mapping[str, Any]) -> list[str]:
         """What the stack's events say of those properties that have no effect here: one sentence each."""
@@ -114,13 +131,20 @@ class ResourceType(ABC):
         return {}
 
 
-def _is_given(value: Any, path: Sequence[str]) -> bool:
-    """Whether something is asked for at the path; in a list, whether any of its items asks."""
-    if isinstance(value, list) and path:
-        return any(_is_given(item, path) for item in value)
-    if path:
-        return isinstance(value, Mapping) and _is_given(value.get(path[0]), path[1:])
-    return value not in (None, "", []) and canonical(value) != "false"
+def _values_at(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """What is at a path: several values where lists are on the way, none where the path leads nowhere."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _values_at(item, path)
+    elif not path:
+        yield value
+    elif isinstance(value, Mapping) and path[0] in value:
+        yield from _values_at(value[path[0]], path[1:])
+
+
+def _is_given(properties: Mapping[str, Any], path: Sequence[str]) -> bool:
+    """Whether something is asked for at the path."""
+    return any(value not in (None, "") and canonical(value) != "false" for value in _values_at(properties, path))
 
 
 _TYPES: dict[str, ResourceType] = {}

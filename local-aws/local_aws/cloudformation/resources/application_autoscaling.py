@@ -35,7 +35,7 @@ class ScalableTarget(ResourceType):
     )
     required = frozenset({"MaxCapacity", "MinCapacity", *_TARGET_KEYS})
     replacing = frozenset(_TARGET_KEYS)
-    recorded = frozenset({"MaxCapacity", "MinCapacity", "ScheduledActions", "SuspendedState"})
+    recorded = frozenset({"MaxCapacity", "MinCapacity", "RoleARN", "ScheduledActions", "SuspendedState"})
     attribute_names = frozenset({"Id"})
 
     def create(self, wanted: Wanted) -> str:

@@ -42,6 +42,10 @@ class Pipeline(ResourceType):
     replacing = frozenset({"Name"})
     name_property = "Name"
     attribute_names = frozenset({"Arn", "Version"})
+    members = {
+        "ArtifactStores": frozenset({"ArtifactStore", "Region"}),
+        "DisableInboundStageTransitions": frozenset({"Reason", "StageName"}),
+    }
 
     def malformed(self, properties: Mapping[str, Any]) -> str | None:
         if ("ArtifactStore" in properties) == ("ArtifactStores" in properties):

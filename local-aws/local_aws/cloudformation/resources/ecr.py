@@ -38,6 +38,7 @@ class Repository(ResourceType):
     )
     name_property = "RepositoryName"
     attribute_names = frozenset({"Arn", "RepositoryUri"})
+    members = {"LifecyclePolicy": frozenset({"LifecyclePolicyText", "RegistryId"})}
 
     def create(self, wanted: Wanted) -> str:
         name = wanted.name("RepositoryName", 256, lower=True)

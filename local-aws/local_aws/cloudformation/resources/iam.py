@@ -31,6 +31,7 @@ class Role(ResourceType):
     replacing = frozenset({"Path", "RoleName"})
     name_property = "RoleName"
     attribute_names = frozenset({"Arn", "RoleId"})
+    members = {"Policies": frozenset({"PolicyDocument", "PolicyName"})}
 
     def malformed(self, properties: Mapping[str, Any]) -> str | None:
         policies = properties.get("Policies") or []

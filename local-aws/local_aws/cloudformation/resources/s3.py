@@ -49,6 +49,7 @@ class Bucket(ResourceType):
         "PublicAccessBlockConfiguration",
     }
     name_property = "BucketName"
+    members = s3_configuration.MEMBERS
     attribute_names = frozenset({"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"})
 
     def create(self, wanted: Wanted) -> str:

@@ -24,6 +24,35 @@ class Setting:
     off: Any = None
 
 
+# What a template may say within the settings that are taken apart below.
+MEMBERS: Mapping[str, frozenset[str]] = {
+    "BucketEncryption": frozenset({"ServerSideEncryptionConfiguration"}),
+    "CorsConfiguration": frozenset({"CorsRules"}),
+    "LifecycleConfiguration": frozenset({"Rules", "TransitionDefaultMinimumObjectSize"}),
+    "LifecycleConfiguration.Rules": frozenset(
+        {
+            "AbortIncompleteMultipartUpload",
+            "ExpirationDate",
+            "ExpirationInDays",
+            "ExpiredObjectDeleteMarker",
+            "Id",
+            "NoncurrentVersionExpiration",
+            "NoncurrentVersionExpirationInDays",
+            "NoncurrentVersionTransition",
+            "NoncurrentVersionTransitions",
+            "ObjectSizeGreaterThan",
+            "ObjectSizeLessThan",
+            "Prefix",
+            "Status",
+            "TagFilters",
+            "Transition",
+            "Transitions",
+        }
+    ),
+    "LoggingConfiguration": frozenset({"DestinationBucketName", "LogFilePrefix", "TargetObjectKeyFormat"}),
+}
+
+
 def apply(client: Any, bucket: str, wanted: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Set every setting that is wanted, and unset those that were there `before` and are not."""
     for setting in SETTINGS:

@@ -38,6 +38,7 @@ class Project(ResourceType):
     replacing = properties
     recorded = frozenset({"ServiceCatalogProvisionedProductDetails"})
     name_property = "ProjectName"
+    members = {"TemplateProviderDetails": frozenset({"CfnTemplateProviderDetail"})}
     attribute_names = frozenset({"CreationTime", "ProjectArn", "ProjectId", "ProjectStatus"})
 
     def create(self, wanted: Wanted) -> str:

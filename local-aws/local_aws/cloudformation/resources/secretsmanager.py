@@ -24,6 +24,21 @@ class Secret(ResourceType):
     recorded = frozenset({"KmsKeyId", "ReplicaRegions", "Type"})
     name_property = "Name"
     attribute_names = frozenset({"Id"})
+    members = {
+        "GenerateSecretString": frozenset(
+            {
+                *_TEMPLATE_KEYS,
+                "ExcludeCharacters",
+                "ExcludeLowercase",
+                "ExcludeNumbers",
+                "ExcludePunctuation",
+                "ExcludeUppercase",
+                "IncludeSpace",
+                "PasswordLength",
+                "RequireEachIncludedType",
+            }
+        )
+    }
 
     def create(self, wanted: Wanted) -> str:
         request = api_request("secretsmanager", "CreateSecret", wanted.properties, "Description", "KmsKeyId", "Tags")

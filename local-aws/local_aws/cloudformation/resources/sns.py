@@ -66,6 +66,7 @@ class Topic(ResourceType):
     )
     name_property = "TopicName"
     attribute_names = frozenset({"TopicArn", "TopicName"})
+    members = {"Subscription": frozenset({"Endpoint", "Protocol"})}
 
     def malformed(self, properties: Mapping[str, Any]) -> str | None:
         rows = properties.get("Subscription") or []
