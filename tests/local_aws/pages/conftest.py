@@ -37,7 +37,7 @@ EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The Chromium that `make test` found or unpacked."""
-    known = Path(sys.prefix) / "chromium" / "browser.json"
+    known = Path(sys.prefix) / "browser" / "browser.json"
     if not known.exists():
         pytest.fail(f"There is no {known}: run `python tests/browser/install.py {known.parent}`, as `make test` does.")
     launch = json.loads(known.read_text())
