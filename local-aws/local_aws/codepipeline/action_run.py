@@ -126,6 +126,14 @@ class _ActionThread:
     def work(self) -> None:
         """Call the provider, and record how the action ended unless that is decided already."""
         try:
+            self._carry_out()
+        except Missing:
+            _LOG.info("action %s: its pipeline was deleted", self._action.name)
+        finally:
+            _STOPPING.pop(self._action_id, None)
+
+    def _carry_out(self) -> None:
+        try:
             with acting_for(self._cloud, self._pipeline.role_arn, self._action.role_arn, self._execution_id):
                 result = PROVIDERS[self._action.type.category, self._action.type.provider](self._run())
         except ActionFailed as error:
@@ -133,15 +141,13 @@ class _ActionThread:
         except (AwsError, ClientError) as error:
             self._fail(*_told(error))
         except Missing:
-            _LOG.info("action %s: its pipeline was deleted", self._action.name)
+            raise
         except Exception as error:
             # A fault of this cloud: its traceback is for the log, and the execution must not wait for this action.
             _LOG.exception("action %s of execution %s", self._action.name, self._execution_id)
             self._fail(f"Internal failure of local-aws: {type(error).__name__}: {error}", "JobFailed")
         else:
             self._succeed(result)
-        finally:
-            _STOPPING.pop(self._action_id, None)
 
     def _run(self) -> Run:
         body = self._cloud.store.get(execution_record.KIND, self._execution_id)

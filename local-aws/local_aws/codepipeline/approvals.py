@@ -50,7 +50,10 @@ def put_approval_result(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]
 
 def _asked(cloud: Cloud, pipeline: str, stage: str, action: str, token: str) -> tuple[Body, Body]:
     """The execution and the record of the run of an approval that has this token; raises `AwsError`."""
-    for execution in reversed(execution_record.of_pipeline(cloud, pipeline)):
+    for execution in (
+        *execution_record.active_of(cloud, pipeline),
+        *reversed(execution_record.of_pipeline(cloud, pipeline)),
+    ):
         for record in execution["_actions"].values():
             if record.get("_token") == token and (record["stageName"], record["actionName"]) == (stage, action):
                 return execution, record

@@ -11,6 +11,7 @@ from local_aws.operations import CODEPIPELINE
 from local_aws.store import Body
 
 _COMMIT = "COMMIT_ID"
+_TOKENS = "codepipeline_token"
 
 
 @CODEPIPELINE.operation("StartPipelineExecution")
@@ -27,13 +28,13 @@ def start_pipeline_execution(cloud: Cloud, request: dict[str, Any]) -> dict[str,
         revisions[revision["actionName"]] = revision["revisionValue"]
     with cloud.store.transaction():
         definitions.find(cloud, name)
-        for body in execution_record.of_pipeline(cloud, name) if token else ():
-            if body.get("_client_token") == token:
-                return {"pipelineExecutionId": body["pipelineExecutionId"]}
+        earlier = cloud.store.find(_TOKENS, f"{name}/{token}")
+        if earlier is not None and cloud.store.find(execution_record.KIND, earlier["id"]) is not None:
+            return {"pipelineExecutionId": earlier["id"]}
         given = {item["name"]: item["value"] for item in request.get("variables", [])}
         execution_id = executions.start(cloud, name, "StartPipelineExecution", tags.caller(cloud), given, revisions)
         if token:
-            cloud.store.update(execution_record.KIND, execution_id, {"_client_token": token})
+            cloud.store.put(_TOKENS, f"{name}/{token}", {"id": execution_id})
     return {"pipelineExecutionId": execution_id}
 
 

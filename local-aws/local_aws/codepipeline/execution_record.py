@@ -13,6 +13,7 @@ codepipeline_execution / <execution id>   `pipelineExecution` of the GetPipeline
     _namespaces  {namespace: {variable: value}}
     _revisions   {source action name: commit it is told to take}
     _stop        {reason, abandon} once it was asked to stop
+codepipeline_active / <execution id>      one row for each that has not ended: pipelineName
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from local_aws.codepipeline.declaration import Pipeline
 from local_aws.codepipeline.refusals import no_execution
 from local_aws.store import Body, now
 
-KIND = "codepipeline_execution"
+KIND, ACTIVE_KIND = "codepipeline_execution", "codepipeline_active"
 IN_PROGRESS, STOPPING, STOPPED = "InProgress", "Stopping", "Stopped"
 SUCCEEDED, FAILED, SUPERSEDED, CANCELLED, ABANDONED = "Succeeded", "Failed", "Superseded", "Cancelled", "Abandoned"
 STANDARD, ROLLBACK = "STANDARD", "ROLLBACK"
@@ -47,6 +48,22 @@ def of_pipeline(cloud: Cloud, pipeline: str) -> list[Body]:
     return [body for body in cloud.store.all(KIND) if body["pipelineName"] == pipeline]
 
 
+def active_of(cloud: Cloud, pipeline: str) -> list[Body]:
+    """Those of them that have not ended; found without reading the others, of which there may be many."""
+    ids = [row["id"] for row in cloud.store.all(ACTIVE_KIND) if row["pipelineName"] == pipeline]
+    found = [body for execution_id in ids if (body := cloud.store.find(KIND, execution_id)) is not None]
+    return sorted(found, key=lambda body: body["_started"])
+
+
+def enter(cloud: Cloud, body: Body) -> str:
+    """Keep a new execution; its id."""
+    execution_id = str(body["pipelineExecutionId"])
+    with cloud.store.transaction():
+        cloud.store.create(KIND, execution_id, body)
+        cloud.store.put(ACTIVE_KIND, execution_id, {"id": execution_id, "pipelineName": body["pipelineName"]})
+    return execution_id
+
+
 def declared(cloud: Cloud, execution: Body) -> Pipeline:
     """The declaration that an execution was started with."""
     return definitions.at_version(cloud, execution["pipelineName"], execution["pipelineVersion"])
@@ -64,7 +81,14 @@ def change(cloud: Cloud, execution_id: str, apply: Callable[[Body], Body | None]
         changed = apply(body)
         return None if changed is None else {**changed, "_updated": now()}
 
-    return cloud.store.update(KIND, execution_id, stamped)
+    with cloud.store.transaction():
+        before = is_active(cloud.store.get(KIND, execution_id))
+        body = cloud.store.update(KIND, execution_id, stamped)
+        if before and not is_active(body):
+            cloud.store.delete(ACTIVE_KIND, execution_id)
+        elif is_active(body) and not before:
+            cloud.store.put(ACTIVE_KIND, execution_id, {"id": execution_id, "pipelineName": body["pipelineName"]})
+    return body
 
 
 def change_stage(body: Body, stage: str, **members: Any) -> Body:

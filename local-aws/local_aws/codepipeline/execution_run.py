@@ -86,8 +86,9 @@ class ExecutionRun:
                 elif retries.may_retry_by_itself(left, stage):
                     left = retries.again(left, stage, stage.retry_mode, retries.AUTOMATED)
                 else:
-                    left = execution_record.ended(left, FAILED, _failure(left, stage))
                     rolled_back = rollback.after_failure(self._cloud, pipeline, stage, left)
+                    told = f". Execution {rolled_back} rolls the stage back." if rolled_back else ""
+                    left = execution_record.ended(left, FAILED, _failure(left, stage) + told)
                 execution_record.change(self._cloud, self._execution_id, lambda _: left)
                 gate.settle(self._cloud, pipeline.name)
         body = self._body()

@@ -17,7 +17,7 @@ from local_aws.codepipeline import (
     state_events,
 )
 from local_aws.codepipeline.declaration import SUPERSEDED, Pipeline
-from local_aws.codepipeline.execution_record import ABANDONED, IN_PROGRESS, KIND, STOPPED, STOPPING
+from local_aws.codepipeline.execution_record import ABANDONED, KIND, STOPPED, STOPPING
 from local_aws.codepipeline.new_execution import new_row
 from local_aws.errors import AwsError, validation_error
 from local_aws.store import Body, now
@@ -51,15 +51,14 @@ def start(
             ],
             "_revisions": dict(revisions or {}),
         }
-        execution_id = str(row["pipelineExecutionId"])
-        cloud.store.create(KIND, execution_id, gate.arrive(row, pipeline.stages[0].name))
+        execution_id = execution_record.enter(cloud, gate.arrive(row, pipeline.stages[0].name))
         gate.settle(cloud, pipeline.name)
     execution_run.launch(cloud, execution_id)
     return execution_id
 
 
 def _check_room(cloud: Cloud, pipeline: Pipeline) -> None:
-    active = [body for body in execution_record.of_pipeline(cloud, pipeline.name) if execution_record.is_active(body)]
+    active = execution_record.active_of(cloud, pipeline.name)
     if pipeline.execution_mode != SUPERSEDED and len(active) >= _MOST_AT_ONCE:
         raise AwsError(
             "ConcurrentPipelineExecutionsLimitExceededException",
@@ -135,16 +134,24 @@ def _abandoned(body: Body, action_ids: list[str]) -> Body:
 
 
 def cancel_all(cloud: Cloud, pipeline: str, summary: str) -> None:
-    """End what is in progress because the pipeline it was started with is no more; running actions end by themselves.
+    """End what is in progress because the pipeline it was started with is no more.
 
-    The caller holds a transaction.
+    Running builds and deployments end by themselves (one of them may be what changes the pipeline); nobody is asked
+    for approval any more. The caller holds a transaction.
     """
-    for body in execution_record.of_pipeline(cloud, pipeline):
-        if body["status"] in (IN_PROGRESS, STOPPING):
-            if body["_inside"]:
-                body = execution_record.change_stage(body, body["_position"], status=execution_record.CANCELLED)
-            cancelled = execution_record.ended(body, execution_record.CANCELLED, summary)
-            execution_record.change(cloud, body["pipelineExecutionId"], functools.partial(_replace, by=cancelled))
+    for body in execution_record.active_of(cloud, pipeline):
+        asked = [
+            action["actionExecutionId"]
+            for action in execution_record.running(body)
+            if action["input"]["actionTypeId"]["category"] == "Approval"
+        ]
+        for action_id in asked:
+            action_run.give_up(action_id)
+        body = _abandoned(body, asked)
+        if body["_inside"]:
+            body = execution_record.change_stage(body, body["_position"], status=execution_record.CANCELLED)
+        cancelled = execution_record.ended(body, execution_record.CANCELLED, summary)
+        execution_record.change(cloud, body["pipelineExecutionId"], functools.partial(_replace, by=cancelled))
 
 
 def _replace(_: Body, by: Body) -> Body:
@@ -158,6 +165,8 @@ def forget_all(cloud: Cloud, pipeline: str) -> None:
             for action in execution_record.running(body):
                 action_run.give_up(action["actionExecutionId"])
             cloud.store.delete(KIND, body["pipelineExecutionId"])
+            if execution_record.is_active(body):
+                cloud.store.delete(execution_record.ACTIVE_KIND, body["pipelineExecutionId"])
 
 
 def retry_stage(cloud: Cloud, pipeline: str, stage: str, execution_id: str, mode: str) -> None:

@@ -47,7 +47,7 @@ def settle(cloud: Cloud, pipeline: str) -> None:
         row = cloud.store.find(definitions.KIND, pipeline)
         if row is None:
             return
-        rows = execution_record.of_pipeline(cloud, pipeline)
+        rows = execution_record.active_of(cloud, pipeline)
         waiting = [body for body in rows if body["status"] == IN_PROGRESS and not body["_inside"]]
         for stage in dict.fromkeys(body["_position"] for body in waiting):
             before = _superseded(cloud, [body for body in waiting if body["_position"] == stage])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from local_aws.cloud import Cloud
 from local_aws.codepipeline import definitions, execution_record, gate
 from local_aws.codepipeline.declaration import PARALLEL, Pipeline, Stage
-from local_aws.codepipeline.execution_record import KIND, ROLLBACK, SUCCEEDED
+from local_aws.codepipeline.execution_record import ROLLBACK, SUCCEEDED
 from local_aws.codepipeline.new_execution import new_row
 from local_aws.errors import AwsError
 from local_aws.store import Body
@@ -67,7 +67,7 @@ def _refusal(cloud: Cloud, pipeline: Pipeline, stage: Stage, target: Body) -> st
         return "it is the source stage"
     if not _has_succeeded(target, stage):
         return f"execution {target['pipelineExecutionId']} did not succeed in it, or was a rollback itself"
-    if gate.is_occupied(execution_record.of_pipeline(cloud, pipeline.name), stage.name):
+    if gate.is_occupied(execution_record.active_of(cloud, pipeline.name), stage.name):
         return "it is currently running"
     return None
 
@@ -87,5 +87,4 @@ def _enter(cloud: Cloud, stage: Stage, target: Body, trigger: str, detail: str) 
         "rollbackMetadata": {"rollbackTargetPipelineExecutionId": target["pipelineExecutionId"]},
         "_only": True,
     }
-    cloud.store.create(KIND, row["pipelineExecutionId"], gate.enter(row, stage.name))
-    return str(row["pipelineExecutionId"])
+    return execution_record.enter(cloud, gate.enter(row, stage.name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from local_aws.cloud import Cloud
-from local_aws.codepipeline import definitions, execution_record
+from local_aws.codepipeline import declaration, definitions, execution_record
 from local_aws.codepipeline.declaration import Action, Pipeline, Stage
 from local_aws.codepipeline.execution_record import IN_PROGRESS, STOPPING
 from local_aws.operations import CODEPIPELINE
@@ -18,10 +18,9 @@ from local_aws.store import Body
 @CODEPIPELINE.operation("GetPipelineState")
 def get_pipeline_state(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """The pipeline as it stands now, by its newest declaration."""
-    with cloud.store.transaction():
-        row = definitions.find(cloud, request["name"])
-        executions = execution_record.of_pipeline(cloud, request["name"])
-    pipeline = definitions.newest(cloud, request["name"])
+    row = definitions.find(cloud, request["name"])
+    pipeline = declaration.read(row["pipeline"])
+    executions = execution_record.of_pipeline(cloud, pipeline.name)
     return {
         "pipelineName": pipeline.name,
         "pipelineVersion": pipeline.version,

@@ -39,6 +39,21 @@ BROKEN = TEMPLATE.replace(
     "Outputs:",
     "  Bucket:\n    Type: AWS::S3::Bucket\n    DependsOn: Note\n    Properties: {BucketName: Not_A_Name}\nOutputs:",
 )
+BUILDSPEC = """
+version: 0.2
+env:
+  exported-variables: [PLAN]
+phases:
+  build:
+    commands:
+      - test -f template.yaml
+      - export PLAN="{plan}"
+      - mkdir -p release && echo "$PLAN" > release/plan.txt && cp template.yaml release/
+      - {command}
+artifacts:
+  base-directory: release
+  files: ["**/*"]
+"""
 FILES = {
     "template.yaml": TEMPLATE,
     "broken.yaml": BROKEN,
@@ -124,6 +139,36 @@ class Pipelines:
             **more.pop("settings", {}),
         }
         return action(name, "Deploy", "CloudFormation", configuration, **{"inputs": ["App"], **more})
+
+    def project(self, command: str = "true", plan: str = "plan of $KIND") -> str:
+        """A project whose build exports PLAN and puts out release/; its name."""
+        name = f"project-{uuid.uuid4().hex[:8]}"
+        self.cloud.client("codebuild").create_project(
+            name=name,
+            source={"type": "CODEPIPELINE", "buildspec": BUILDSPEC.format(command=command, plan=plan)},
+            artifacts={"type": "CODEPIPELINE"},
+            environment={
+                "type": "LINUX_CONTAINER",
+                "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+                "computeType": "BUILD_GENERAL1_SMALL",
+            },
+            serviceRole=self.role,
+        )
+        return name
+
+    def build(self, project: str, **more: Any) -> Any:
+        """A build of App that makes Release, in the namespace Build; `settings` add to its configuration."""
+        configuration = {"ProjectName": project, **more.pop("settings", {})}
+        return action(
+            "Build", "Build", "CodeBuild", configuration, inputs=["App"], outputs=["Release"], namespace="Build", **more
+        )
+
+    def built(self, name: str) -> str:
+        """The id of the build in stage Build, once it has begun."""
+        latest = until(
+            lambda: self.latest(name, "Build", "Build"), lambda found: "externalExecutionId" in found, 20, "building"
+        )
+        return str(latest["externalExecutionId"])
 
     def declaration(self, *stages: Any, **more: Any) -> dict[str, Any]:
         return {

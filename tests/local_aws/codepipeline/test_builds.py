@@ -3,52 +3,11 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
-
-BUILDSPEC = """
-version: 0.2
-env:
-  exported-variables: [PLAN]
-phases:
-  build:
-    commands:
-      - test -f template.yaml
-      - export PLAN="{plan}"
-      - mkdir -p release && echo "$PLAN" > release/plan.txt && cp template.yaml release/
-      - {command}
-artifacts:
-  base-directory: release
-  files: ["**/*"]
-"""
-
-
-def project(pipelines: Any, command: str = "true", plan: str = "plan of $KIND") -> str:
-    """A project whose build exports PLAN and puts out release/; its name."""
-    name = f"project-{uuid.uuid4().hex[:8]}"
-    pipelines.cloud.client("codebuild").create_project(
-        name=name,
-        source={"type": "CODEPIPELINE", "buildspec": BUILDSPEC.format(command=command, plan=plan)},
-        artifacts={"type": "CODEPIPELINE"},
-        environment={
-            "type": "LINUX_CONTAINER",
-            "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
-            "computeType": "BUILD_GENERAL1_SMALL",
-        },
-        serviceRole=pipelines.role,
-    )
-    return name
-
-
-def build(declare: Any, name: str, **more: Any) -> Any:
-    configuration = {"ProjectName": name, **more.pop("settings", {})}
-    return declare.action(
-        "Build", "Build", "CodeBuild", configuration, inputs=["App"], outputs=["Release"], namespace="Build", **more
-    )
 
 
 def test_a_build_that_fails_tells_its_phase_and_why(pipelines: Any, declare: Any) -> None:
-    name, execution = pipelines.create(declare.stage("Build", build(declare, project(pipelines, "exit 3"))))
+    name, execution = pipelines.create(declare.stage("Build", pipelines.build(pipelines.project("exit 3"))))
     ended = pipelines.ended(name, execution)
     assert ended["status"] == "Failed"
     latest = pipelines.latest(name, "Build", "Build")
@@ -64,7 +23,7 @@ def test_a_build_gives_on_its_variables_and_its_files(pipelines: Any, declare: A
         settings={"TemplatePath": "Release::template.yaml", "ParameterOverrides": '{"Text": "#{Build.PLAN}"}'},
     )
     name, execution = pipelines.create(
-        declare.stage("Build", build(declare, project(pipelines), settings={"EnvironmentVariables": variables})),
+        declare.stage("Build", pipelines.build(pipelines.project(), settings={"EnvironmentVariables": variables})),
         declare.stage("Deploy", deploy),
     )
     ended = pipelines.ended(name, execution)
@@ -82,9 +41,8 @@ def test_a_build_gives_on_its_variables_and_its_files(pipelines: Any, declare: A
 
 
 def test_a_build_is_stopped_with_its_execution(pipelines: Any, declare: Any) -> None:
-    name, execution = pipelines.create(declare.stage("Build", build(declare, project(pipelines, "sleep 60"))))
-    while not (build_id := pipelines.latest(name, "Build", "Build").get("externalExecutionId")):
-        pass
+    name, execution = pipelines.create(declare.stage("Build", pipelines.build(pipelines.project("sleep 60"))))
+    build_id = pipelines.built(name)
     pipelines.client.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution, abandon=True)
     assert pipelines.ended(name, execution)["status"] == "Stopped"
     client = pipelines.cloud.client("codebuild")
@@ -100,7 +58,7 @@ def test_what_a_build_is_given_must_be_readable(pipelines: Any, declare: Any) ->
         ('[{"name": "A", "value": 1}]', "a value that is text"),
     ):
         name, execution = pipelines.create(
-            declare.stage("Build", build(declare, project(pipelines), settings={"EnvironmentVariables": given}))
+            declare.stage("Build", pipelines.build(pipelines.project(), settings={"EnvironmentVariables": given}))
         )
         pipelines.ended(name, execution)
         details = pipelines.latest(name, "Build", "Build")["errorDetails"]
@@ -109,5 +67,5 @@ def test_what_a_build_is_given_must_be_readable(pipelines: Any, declare: Any) ->
 
 
 def test_a_project_that_there_is_none_of_fails_the_action(pipelines: Any, declare: Any) -> None:
-    name, execution = pipelines.create(declare.stage("Build", build(declare, "nowhere")))
+    name, execution = pipelines.create(declare.stage("Build", pipelines.build("nowhere")))
     assert "nowhere" in pipelines.ended(name, execution)["statusSummary"]

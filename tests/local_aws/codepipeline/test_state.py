@@ -1,13 +1,9 @@
-"""What is told of executions: their trigger, revisions and actions, on EventBridge, and after a restart."""
+"""What is told of executions: their trigger, revisions and actions, and on EventBridge."""
 
 from __future__ import annotations
 
-import datetime
 import json
-import sqlite3
 import uuid
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,39 +79,3 @@ def test_state_changes_are_told_to_eventbridge(pipelines: Any, declare: Any, clo
     assert (action["stage"], action["action"], action["type"]["category"]) == ("Approve", "Ask", "Approval")
     events.remove_targets(Rule=rule, Ids=["queue"])
     events.delete_rule(Name=rule)
-
-
-def test_an_approval_goes_on_waiting_after_a_restart_and_what_ran_has_failed(
-    make_cloud: Callable[..., Any], pipelines_of: Any, declare: Any, tmp_path: Path
-) -> None:
-    home = tmp_path / "home"
-    pipelines = pipelines_of(make_cloud(home))
-    name, first = pipelines.create(
-        declare.stage("Approve", declare.approval()), declare.stage("Deploy", pipelines.deployment())
-    )
-    token = pipelines.asked(name, "Approve", first)
-    waiting = pipelines.start(name)
-    pipelines.waits(name, "Approve", waiting)
-    pipelines.cloud.stop()
-    again = make_cloud(home)
-    pipelines.cloud, pipelines.client = again, again.client("codepipeline")
-    assert pipelines.asked(name, "Approve", first) == token
-    pipelines.answer(name, "Approve", token)
-    assert pipelines.ended(name, first)["status"] == "Succeeded"
-    old = pipelines.asked(name, "Approve", waiting)
-    # Nobody gives the second one: after a week (of which the test has no time) it has run out.
-    again.stop()
-    week = datetime.timedelta(days=7, minutes=1)
-    with sqlite3.connect(home / "state.sqlite") as database:
-        (text,) = database.execute("SELECT body FROM resources WHERE name=?", (waiting,)).fetchone()
-        body = json.loads(text)
-        for action in body["_actions"].values():
-            action["startTime"]["$time"] -= week.total_seconds()
-        database.execute("UPDATE resources SET body=? WHERE name=?", (json.dumps(body), waiting))
-    third = make_cloud(home)
-    pipelines.cloud, pipelines.client = third, third.client("codepipeline")
-    assert pipelines.ended(name, waiting)["status"] == "Failed"
-    details = pipelines.latest(name, "Approve", "Ask")["errorDetails"]
-    assert "neither given nor rejected within 10080 minutes" in details["message"]
-    with pytest.raises(pipelines.client.exceptions.ApprovalAlreadyCompletedException):
-        pipelines.answer(name, "Approve", old)

@@ -11,6 +11,7 @@ from local_aws.codepipeline.actions import source_artifact
 from local_aws.codepipeline.actions.protocol import ActionFailed, ActionResult, ActionRun, provider
 from local_aws.connections import connection
 from local_aws.errors import AwsError
+from local_aws.iam import authorization
 
 
 @provider("Source", "CodeStarSourceConnection")
@@ -23,6 +24,7 @@ def run_connection_source(run: ActionRun) -> ActionResult:
     except AwsError as error:
         there = ", ".join(row["ConnectionArn"] for row in run.cloud.store.all(connection.KIND)) or "none"
         raise ActionFailed(f"{error.message}. There are: {there}.", "ConfigurationError") from error
+    _check_role(run, arn)
     unavailable = connection.why_not_available(run.cloud, found)
     if unavailable:
         raise ActionFailed(unavailable, "ConfigurationError")
@@ -42,3 +44,21 @@ def run_connection_source(run: ActionRun) -> ActionResult:
         "ProviderType": found["ProviderType"],
     }
     return source_artifact.result(run, name, commit, variables)
+
+
+def _check_role(run: ActionRun, arn: str) -> None:
+    """Refuse a role that may not use the connection, under either name of the action, in CodePipeline's words.
+
+    https://docs.aws.amazon.com/dtconsole/latest/userguide/security-iam.html#permissions-reference-connections-use
+    """
+    refusals = []
+    for service in connection.SERVICES:
+        try:
+            authorization.require(run.cloud, f"{service}:UseConnection", arn)
+        except AwsError as error:
+            refusals.append(error.message)
+    if len(refusals) == len(connection.SERVICES):
+        raise ActionFailed(
+            f"Unable to use Connection: {arn}. The provided role does not have sufficient permissions: {refusals[0]}",
+            "PermissionError",
+        )

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from local_aws.codepipeline.actions.protocol import ActionFailed, ActionResult, ActionRun
@@ -68,7 +69,7 @@ def put_out(run: ActionRun, name: str, branch: str, commit: Commit) -> None:
         with tempfile.NamedTemporaryFile(suffix=".zip") as archive:
             _write_zip(repository.path(run.cloud, name), commit, archive)
             s3.upload_file(archive.name, output.bucket, output.key)
-    except ClientError as error:
+    except (ClientError, S3UploadFailedError) as error:
         raise ActionFailed(
             f"The artifact could not be written to s3://{output.bucket}/{output.key}: {error}", "PermissionError"
         ) from error
