@@ -46,6 +46,10 @@ def measure(console: Console) -> list[Comparison]:
     return [Comparison(f"{TRIALS} trials", "s", ours, theirs, PEER, "lower", GOAL)]
 
 
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 class Account:
     """The bucket and the jobs of this benchmark in a local cloud."""
 
@@ -59,6 +63,11 @@ class Account:
         self._session = boto3.Session("bench", "bench", region_name="us-east-1")
         self._cloud = cloud
         self._client("s3").create_bucket(Bucket="benchmark")
+        trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        name, iam = ROLE.rpartition("/")[2], self._client("iam")
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+        iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=_policy(everything))
 
     def _client(self, service: str) -> Any:
         return self._session.client(service, endpoint_url=self._cloud)

@@ -21,7 +21,10 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -116,6 +119,9 @@ class MotoServices:
         return wire.send(wire.refusal(service, error, "query" if form else None), start_response)
 
     def _send(self, sequence: int, environ: dict[str, Any], body: bytes, start: Callable[..., Any]) -> Iterable[bytes]:
+        if not _is_s3(environ):
+            # AWS's managed policies are read when IAM is first needed, and take random numbers: never from this seed.
+            _ = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
         mock_random.seed(sequence)
         return self._app({**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start)
 

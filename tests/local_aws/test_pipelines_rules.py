@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from local_aws.cloud import Cloud, Settings
 from local_aws.errors import AwsError
+from local_aws.iam import policy, roles
 from local_aws.operations import SAGEMAKER
 from local_aws.sagemaker.pipelines import executions
 from local_aws.sagemaker.pipelines.caching import cache_key, duration
@@ -242,6 +243,7 @@ def test_a_step_is_tried_again_as_its_policies_say(
         {"ExceptionType": ["Step.THROTTLING"], "IntervalSeconds": 0.01, "MaxAttempts": 3},
     ]
     role = "arn:aws:iam::123456789012:role/rehearsal"
+    _make_role(monkeypatch, role)
     step = {
         "Name": "Flaky",
         "Type": "Processing",
@@ -264,3 +266,11 @@ def test_a_step_is_tried_again_as_its_policies_say(
     assert ended["_steps"]["Flaky"]["AttemptCount"] == calls
     assert service.calls == calls
     cloud.store.close()
+
+
+def _make_role(monkeypatch: pytest.MonkeyPatch, arn: str) -> None:
+    """A role that may do everything, in this process, where no server keeps any."""
+    everything = policy.read("p", '{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}')
+    trust = policy.read("t", '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}')
+    role = roles.Role(arn, "rehearsal", "AROA", trust, (everything,), None, {}, 3600)
+    monkeypatch.setattr(roles, "find", lambda _: role)

@@ -35,10 +35,14 @@ _JSON_CODES = {"ExpiredToken": "ExpiredTokenException"}
 def signature(environ: Environ) -> tuple[str, str] | None:
     """The access key and the service that a request is signed with and for, in a header or in its query."""
     found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-    if found is None and "X-Amz-Credential=" in environ.get("QUERY_STRING", ""):
-        query = parse_qs(environ["QUERY_STRING"])
-        found = _CREDENTIAL.search(f"Credential={query['X-Amz-Credential'][0]}")
-    return (found[1], found[2]) if found else None
+    if found is not None:
+        return found[1], found[2]
+    query = environ.get("QUERY_STRING", "")
+    if "X-Amz-Credential=" in query:
+        found = _CREDENTIAL.search(f"Credential={parse_qs(query)['X-Amz-Credential'][0]}")
+        return (found[1], found[2]) if found else None
+    # Addresses that are signed beforehand in the older way are S3's.
+    return (parse_qs(query)["AWSAccessKeyId"][0], "s3") if "AWSAccessKeyId=" in query else None
 
 
 def principal(cloud: Cloud, environ: Environ) -> Principal:
@@ -48,8 +52,9 @@ def principal(cloud: Cloud, environ: Environ) -> Principal:
         return ADMINISTRATOR
     access_key, service = signed
     token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN")
-    if token is None and "X-Amz-Security-Token=" in environ.get("QUERY_STRING", ""):
-        token = parse_qs(environ["QUERY_STRING"])["X-Amz-Security-Token"][0]
+    query = environ.get("QUERY_STRING", "")
+    if token is None and "x-amz-security-token=" in query.lower():
+        token = {name.lower(): values[0] for name, values in parse_qs(query).items()}["x-amz-security-token"]
     try:
         return sessions.authenticated(cloud, access_key, token)
     except AwsError as error:
