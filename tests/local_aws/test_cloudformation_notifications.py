@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -185,3 +186,27 @@ def test_a_handle_makes_a_stack_of_nothing(stacks: Any) -> None:
     assert stacks.status(name) == "CREATE_COMPLETE"
     assert stacks.resources(name)["Nothing"].startswith("http")
     assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_stack_tells_its_topics_what_happens_to_it(stacks: Any, cloud: Any) -> None:
+    sns, sqs = cloud.client("sns"), cloud.client("sqs")
+    topic = sns.create_topic(Name=stacks.name())["TopicArn"]
+    queue = sqs.create_queue(QueueName=stacks.name())["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:123456789012:{queue.rpartition('/')[2]}"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    name = stacks.create("Resources: {Group: {Type: AWS::Logs::LogGroup}}", NotificationARNs=[topic])
+    told: list[str] = []
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not any("CREATE_COMPLETE" in text and f"{name}'" in text for text in told):
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            told.append(json.loads(message["Body"])["Message"])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    events = [(logical_id, status) for logical_id, status, _ in stacks.told(name)]
+    assert [(value(text, "LogicalResourceId"), value(text, "ResourceStatus")) for text in told] == events
+    assert value(told[0], "StackId") == stacks.describe(name)["StackId"]
+    assert stacks.describe(name)["NotificationARNs"] == [topic]
+
+
+def value(text: str, name: str) -> str:
+    """What a message says of a name."""
+    return next(line.partition("=")[2].strip("'") for line in text.splitlines() if line.startswith(f"{name}="))

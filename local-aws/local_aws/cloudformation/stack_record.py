@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from local_aws.cloud import Cloud
+from local_aws.cloudformation import stack_notifications
 from local_aws.cloudformation.refusals import refused
 from local_aws.cloudformation.resource import Resource
 from local_aws.store import Body, now
@@ -153,6 +154,7 @@ class StackRecord:
             **({"ClientRequestToken": self._token} if self._token else {}),
         }
         self._cloud.store.create(events_kind(self.stack_id), event_id, event)
+        stack_notifications.publish(self._cloud, self.body.get("NotificationARNs", []), event)
 
     def remember_good(self) -> None:
         """Keep what the stack is now as the state a rollback returns to, unless one is kept already."""

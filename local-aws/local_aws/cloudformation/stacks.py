@@ -28,7 +28,6 @@ _UPDATABLE = {
 }
 _DELETABLE_IN_PROGRESS = {"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"}
 _NOT_CARRIED_OUT = (
-    "NotificationARNs",
     "ResourceTypes",
     "RollbackConfiguration",
     "StackPolicyBody",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +10,11 @@ from botocore.exceptions import ClientError
 from local_aws.cloudformation.api_request import api_request, tags_removed
 from local_aws.cloudformation.refusals import ResourceFailed
 from local_aws.cloudformation.resource_type import ResourceType, Wanted, resource_type
+from local_aws.store import Missing
 
 _NAME_LIMIT = 63
-_PAUSE = 0.2
+# How long a change of an endpoint is waited for before the checkpoint is asked again whether to go on.
+_PATIENCE = 0.5
 _IN_MOTION = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 
 
@@ -28,6 +29,17 @@ def _update_tags(wanted: Wanted, arn: str, before: Mapping[str, Any]) -> None:
         sagemaker.delete_tags(ResourceArn=arn, TagKeys=removed)
     if wanted.properties.get("Tags"):
         sagemaker.add_tags(ResourceArn=arn, **api_request("sagemaker", "AddTags", wanted.properties, "Tags"))
+
+
+def _wait_for_change(wanted: Wanted, endpoint: Mapping[str, Any]) -> None:
+    """Sleep until the endpoint's status is another, a moment at most."""
+    seen = endpoint["EndpointStatus"]
+    try:
+        wanted.cloud.store.wait(
+            "endpoint", endpoint["EndpointName"], lambda body: body["EndpointStatus"] != seen, _PATIENCE
+        )
+    except Missing:
+        return
 
 
 def _gone(error: ClientError) -> bool:
@@ -190,7 +202,7 @@ class Endpoint(ResourceType):
             if found["EndpointStatus"] not in _IN_MOTION:
                 return found
             wanted.checkpoint()
-            time.sleep(_PAUSE)
+            _wait_for_change(wanted, found)
 
     def delete(self, wanted: Wanted, physical_id: str) -> None:
         sagemaker = wanted.client("sagemaker")

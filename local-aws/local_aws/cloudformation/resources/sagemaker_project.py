@@ -13,7 +13,7 @@ from local_aws.cloudformation.refusals import ResourceFailed
 from local_aws.cloudformation.resource_type import ResourceType, Wanted, resource_type
 
 _SERVICE = "sagemaker"
-_PAUSE = 0.2
+_PAUSE = 0.05
 
 
 @resource_type
