@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/codecommit/latest/APIReference/Welcome.html
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_aws.codecommit.repositories import named
@@ -103,9 +104,8 @@ def get_file(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
             continue
     else:
         raise AwsError("CommitDoesNotExistException", f"{name} has no commit, branch or tag {wanted or '(none yet)'}")
-    listed = git.run(folder, "ls-tree", "-z", "-l", commit.id, "--", file).decode(errors="replace").rstrip("\0")
-    described = listed.partition("\t")[0].split()
-    if not file or len(described) != 4 or described[1] != "blob":
+    described = _described(folder, commit.id, file)
+    if len(described) != 4 or described[1] != "blob":
         raise AwsError("FileDoesNotExistException", f"{name} has no file {file} at {commit.id}")
     mode, _, blob, size = described
     return {
@@ -118,6 +118,16 @@ def get_file(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _described(folder: Path, commit_id: str, file: str) -> list[str]:
+    """Mode, type, id and size of what is at a path in a commit; nothing where the path leads nowhere."""
+    try:
+        listed = git.run(folder, "ls-tree", "-z", "-l", "--full-tree", commit_id, "--", file)
+    except GitFailed:
+        return []
+    rows = listed.decode(errors="replace").rstrip("\0").split("\0")
+    return rows[0].partition("\t")[0].split() if file and len(rows) == 1 else []
+
+
 def _there(cloud: Cloud, name: str) -> str:
     """The name of a repository that is there; raises `AwsError` (RepositoryDoesNotExistException)."""
     return str(named(cloud, name)["repositoryName"])
@@ -126,9 +136,8 @@ def _there(cloud: Cloud, name: str) -> str:
 def _tip(cloud: Cloud, name: str, branch: str) -> str:
     there = repository.branches(cloud, _there(cloud, name))
     if branch not in there:
-        raise AwsError(
-            "BranchDoesNotExistException", f"{name} has no branch {branch}, but {', '.join(there) or 'none'}"
-        )
+        known = ", ".join(there) or "none"
+        raise AwsError("BranchDoesNotExistException", f"{name} has no branch {branch}. There are: {known}")
     return there[branch]
 
 

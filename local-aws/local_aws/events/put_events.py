@@ -18,7 +18,7 @@ def _hold(rule: MotoRule, original_event: Any, transform_input: bool = True) -> 
     """Deliver nothing while the journal is replayed: what the events led to is state of its own."""
 
 
-MotoRule.send_to_targets = _hold  # type: ignore[method-assign]
+MotoRule.send_to_targets = _hold  # type: ignore[method-assign, assignment]
 
 
 @on_start
@@ -35,4 +35,4 @@ def deliver_from_now_on(cloud: Cloud) -> None:
         }
         delivery.soon_by(cloud, message, rule)
 
-    MotoRule.send_to_targets = send  # type: ignore[method-assign]
+    MotoRule.send_to_targets = send  # type: ignore[method-assign, assignment]
