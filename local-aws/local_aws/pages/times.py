@@ -33,6 +33,8 @@ def took(start: datetime | None, end: datetime | None) -> Markup:
 def span(seconds: float) -> str:
     """A duration in its largest unit, with the next one where that says more: "4.2 s", "3 min 20 s", "2 d"."""
     seconds = max(seconds, 0)
+    if 0 < seconds < 0.95:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 and seconds % 1 else f"{seconds:.0f} s"
     if seconds < 600:
