@@ -74,11 +74,15 @@ def push(uri: str, record: ImageRecord) -> str:
         )
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        if code == "ImageAlreadyExistsException":
+        if code == "ImageAlreadyExistsException" and _digest(manifest.encode()) in message:
             return _digest(manifest.encode())
+        if code in ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException"):
+            raise PushRefused(
+                f"tag invalid: The image tag '{place['tag']}' already exists in the '{place['name']}' repository and "
+                "cannot be overwritten because the tag is immutable."
+            ) from error
         prefix = {
             "RepositoryNotFoundException": "name unknown",
-            "ImageTagAlreadyExistsException": "tag invalid",
             "AccessDeniedException": "denied",
         }.get(code, code)
         raise PushRefused(f"{prefix}: {message}") from error
