@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _PATH = re.compile(r"/git/(?P<name>.+?)(?:\.git)?/(?P<service>info/refs|git-upload-pack|git-receive-pack)")
 _CHUNK = 64 * 1024
-_FORWARDED = ("CONTENT_TYPE", "CONTENT_LENGTH", "QUERY_STRING", "REQUEST_METHOD", "HTTP_CONTENT_ENCODING")
+# Not CONTENT_LENGTH: told a length, git 2.39's backend reads on for ever where the server dies before the body's end.
+_FORWARDED = ("CONTENT_TYPE", "QUERY_STRING", "REQUEST_METHOD", "HTTP_CONTENT_ENCODING")
 
 
 @route("/git/")
