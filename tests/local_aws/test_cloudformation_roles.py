@@ -21,9 +21,9 @@ Resources:
   Note: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Ref Text}}
   Group: {Type: AWS::Logs::LogGroup, DependsOn: Note, Properties: {RetentionInDays: !Ref Days}}
 """
-SSM = ["ssm:PutParameter", "ssm:GetParameter", "ssm:GetParameters", "ssm:DeleteParameter"]
+SSM = ["ssm:PutParameter", "ssm:GetParameters", "ssm:DeleteParameter"]
 TAGS = ["ssm:AddTagsToResource", "ssm:RemoveTagsFromResource"]
-LOGS = ["logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy"]
+LOGS = ["logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy"]
 
 
 class Roles:
@@ -85,7 +85,7 @@ def test_a_stack_keeps_its_role_for_what_is_done_to_it_later(stacks: Any, roles:
     name = stacks.create(NOTE, RoleARN=role)
     assert stacks.describe(name)["RoleARN"] == role
     assert stacks.update(name, NOTE, {"Text": "two"})["StackStatus"] == "UPDATE_COMPLETE", stacks.told(name)
-    roles.allow(role, "ssm:GetParameter")
+    roles.allow(role, "ssm:GetParameters")
     described = stacks.delete(name)
     assert described["StackStatus"] == "DELETE_FAILED"
     assert "not authorized to perform: ssm:DeleteParameter" in stacks.reason(name, "Note", "DELETE_FAILED")

@@ -52,18 +52,18 @@ class Key(ResourceType):
         kms, after = wanted.client(_SERVICE), wanted.properties
         if after.get("KeyPolicy"):
             kms.put_key_policy(KeyId=physical_id, PolicyName="default", Policy=policy_text(after["KeyPolicy"]))
-        if canonical(after.get("EnableKeyRotation")) == "true":
+        if _rotates(after):
             kms.enable_key_rotation(KeyId=physical_id)
-        else:
-            kms.disable_key_rotation(KeyId=physical_id)
-        if canonical(after.get("Enabled", True)) == "true":
-            kms.enable_key(KeyId=physical_id)
-        else:
+        if not _is_enabled(after):
             kms.disable_key(KeyId=physical_id)
 
     def update(self, wanted: Wanted, physical_id: str, before: Mapping[str, Any]) -> None:
         kms = wanted.client(_SERVICE)
         kms.update_key_description(KeyId=physical_id, Description=str(wanted.properties.get("Description") or ""))
+        if _is_enabled(wanted.properties) and not _is_enabled(before):
+            kms.enable_key(KeyId=physical_id)
+        if _rotates(before) and not _rotates(wanted.properties):
+            kms.disable_key_rotation(KeyId=physical_id)
         removed = tags_removed(before, wanted.properties)
         if removed:
             kms.untag_resource(KeyId=physical_id, TagKeys=removed)
@@ -81,6 +81,14 @@ class Key(ResourceType):
 
     def attributes(self, wanted: Wanted, physical_id: str) -> dict[str, Any]:
         return {"Arn": wanted.cloud.arn(f"key/{physical_id}", _SERVICE), "KeyId": physical_id}
+
+
+def _rotates(properties: Mapping[str, Any]) -> bool:
+    return bool(canonical(properties.get("EnableKeyRotation")) == "true")
+
+
+def _is_enabled(properties: Mapping[str, Any]) -> bool:
+    return bool(canonical(properties.get("Enabled", True)) == "true")
 
 
 @resource_type

@@ -39,19 +39,19 @@ class LogGroup(ResourceType):
         return name
 
     def settle(self, wanted: Wanted, physical_id: str) -> None:
-        logs, days = wanted.client("logs"), wanted.properties.get("RetentionInDays")
-        if days is None:
-            logs.delete_retention_policy(logGroupName=physical_id)
-        else:
-            logs.put_retention_policy(logGroupName=physical_id, retentionInDays=int(days))
+        days = wanted.properties.get("RetentionInDays")
+        if days is not None:
+            wanted.client("logs").put_retention_policy(logGroupName=physical_id, retentionInDays=int(days))
 
     def update(self, wanted: Wanted, physical_id: str, before: Mapping[str, Any]) -> None:
-        logs = wanted.client("logs")
-        removed = tags_removed(before, wanted.properties)
+        logs, removed = wanted.client("logs"), tags_removed(before, wanted.properties)
+        arn = wanted.cloud.arn(f"log-group:{physical_id}", "logs")
         if removed:
-            logs.untag_log_group(logGroupName=physical_id, tags=removed)
+            logs.untag_resource(resourceArn=arn, tagKeys=removed)
         if wanted.properties.get("Tags"):
-            logs.tag_log_group(logGroupName=physical_id, tags=tag_map(wanted.properties["Tags"]))
+            logs.tag_resource(resourceArn=arn, tags=tag_map(wanted.properties["Tags"]))
+        if before.get("RetentionInDays") is not None and wanted.properties.get("RetentionInDays") is None:
+            logs.delete_retention_policy(logGroupName=physical_id)
         if wanted.properties.get("KmsKeyId"):
             logs.associate_kms_key(logGroupName=physical_id, kmsKeyId=wanted.properties["KmsKeyId"])
         elif before.get("KmsKeyId"):

@@ -91,7 +91,8 @@ def _exists(s3: Any, name: str) -> bool:
     try:
         s3.head_bucket(Bucket=name)
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+        # 403: who may create buckets need not be one who may look into them.
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
             return False
         raise
     return True

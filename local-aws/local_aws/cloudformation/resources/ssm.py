@@ -65,5 +65,5 @@ class Parameter(ResourceType):
             return
 
     def attributes(self, wanted: Wanted, physical_id: str) -> dict[str, Any]:
-        found = wanted.client("ssm").get_parameter(Name=physical_id)["Parameter"]
+        found = wanted.client("ssm").get_parameters(Names=[physical_id])["Parameters"][0]
         return {"Type": found["Type"], "Value": found["Value"]}
