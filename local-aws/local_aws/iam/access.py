@@ -55,7 +55,9 @@ def needed(cloud: Cloud, service: str, operation: str, request: Mapping[str, Any
         yield Access(action, values=values, unknown=True)
         return
     found = list(_resources(names, operation, request))
-    unknown = not found and not operation.startswith(LOOKS_ONLY) and operation not in _WITHOUT.get(prefix, ())
+    if not found and operation in names.unnamed:
+        found = [names.unnamed[operation]]
+    unknown = not found and not operation.startswith(LOOKS_ONLY)
     for end in found or NONE:
         arn = resource_arns.arn(cloud, prefix, operation, end, global_=names.global_)
         tags = resource_arns.tags(cloud, prefix, arn.name)
@@ -65,23 +67,6 @@ def needed(cloud: Cloud, service: str, operation: str, request: Mapping[str, Any
         yield Access(action, arn.name, {**values, **more}, arn.aliases, tags is not None, unknown)
         if prefix == "sagemaker" and operation.startswith("Create") and request.get("Tags"):
             yield Access("sagemaker:AddTags", arn.name, values)
-
-
-# Operations that change something, and whose actions AWS grants for all resources or none.
-_WITHOUT = {
-    "cloudwatch": ("PutMetricData",),
-    "application-autoscaling": (
-        "RegisterScalableTarget",
-        "DeregisterScalableTarget",
-        "PutScalingPolicy",
-        "DeleteScalingPolicy",
-        "PutScheduledAction",
-        "DeleteScheduledAction",
-    ),
-    "codeconnections": ("CreateConnection", "CreateHost"),
-    "codestar-connections": ("CreateConnection", "CreateHost"),
-    "sts": ("DecodeAuthorizationMessage", "GetSessionToken"),
-}
 
 
 def _resources(names: Names, operation: str, request: Mapping[str, Any]) -> Iterator[str]:

@@ -19,6 +19,7 @@ KNOWN_KEYS = frozenset(
         *("s3:delimiter", "s3:max-keys", "s3:prefix", "s3:TlsVersion", "s3:VersionId", "s3:x-amz-acl"),
         *("s3:x-amz-copy-source", "s3:x-amz-server-side-encryption", "s3:x-amz-storage-class"),
         "s3:x-amz-server-side-encryption-aws-kms-key-id",
+        *("application-autoscaling:scalable-dimension", "application-autoscaling:service-namespace"),
         *("cloudformation:ChangeSetName", "cloudformation:RoleArn", "cloudformation:TemplateUrl"),
         *("cloudwatch:namespace", "codecommit:References", "secretsmanager:SecretId", "secretsmanager:Name"),
         *("sagemaker:InstanceTypes", "sagemaker:InterContainerTrafficEncryption", "sagemaker:NetworkIsolation"),

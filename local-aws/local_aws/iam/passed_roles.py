@@ -8,39 +8,44 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+_Passed = dict[str, tuple[str, tuple[str, ...]]]
+
+
+def _same(service: str, member: str, *operations: str) -> _Passed:
+    """Operations that pass the role in one member to a service."""
+    return dict.fromkeys(operations, (service, (member,)))
+
+
 # Operations, the members that hold roles ("[]": of each), and the service that gets them.
-_PASSED: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
+_PASSED: dict[str, _Passed] = {
     "sagemaker": {
-        **dict.fromkeys(
-            ("CreateTrainingJob", "CreateProcessingJob", "CreatePipeline", "UpdatePipeline", "StartPipelineExecution"),
-            ("sagemaker.amazonaws.com", ("RoleArn",)),
-        ),
+        **_same("sagemaker.amazonaws.com", "RoleArn", "CreateTrainingJob", "CreateProcessingJob"),
+        **_same("sagemaker.amazonaws.com", "RoleArn", "CreatePipeline", "UpdatePipeline", "StartPipelineExecution"),
+        **_same("sagemaker.amazonaws.com", "ExecutionRoleArn", "CreateModel"),
         "CreateHyperParameterTuningJob": (
             "sagemaker.amazonaws.com",
             ("TrainingJobDefinition.RoleArn", "TrainingJobDefinitions[].RoleArn"),
         ),
-        "CreateModel": ("sagemaker.amazonaws.com", ("ExecutionRoleArn",)),
     },
-    "codebuild": dict.fromkeys(("CreateProject", "UpdateProject"), ("codebuild.amazonaws.com", ("serviceRole",)))
-    | {"StartBuild": ("codebuild.amazonaws.com", ("serviceRoleOverride",))},
-    "codepipeline": dict.fromkeys(
-        ("CreatePipeline", "UpdatePipeline"), ("codepipeline.amazonaws.com", ("pipeline.roleArn",))
-    ),
-    "cloudformation": dict.fromkeys(
-        ("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ContinueUpdateRollback", "RollbackStack"),
-        ("cloudformation.amazonaws.com", ("RoleARN",)),
+    "codebuild": {
+        **_same("codebuild.amazonaws.com", "serviceRole", "CreateProject", "UpdateProject"),
+        **_same("codebuild.amazonaws.com", "serviceRoleOverride", "StartBuild"),
+    },
+    "codepipeline": _same("codepipeline.amazonaws.com", "pipeline.roleArn", "CreatePipeline", "UpdatePipeline"),
+    "cloudformation": _same(
+        "cloudformation.amazonaws.com",
+        "RoleARN",
+        *("CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ContinueUpdateRollback", "RollbackStack"),
     ),
     "events": {
-        "PutTargets": ("events.amazonaws.com", ("Targets[].RoleArn",)),
-        "PutRule": ("events.amazonaws.com", ("RoleArn",)),
+        **_same("events.amazonaws.com", "Targets[].RoleArn", "PutTargets"),
+        **_same("events.amazonaws.com", "RoleArn", "PutRule"),
     },
-    "application-autoscaling": {
-        "RegisterScalableTarget": ("application-autoscaling.amazonaws.com", ("RoleARN",)),
-    },
+    "application-autoscaling": _same("application-autoscaling.amazonaws.com", "RoleARN", "RegisterScalableTarget"),
     "ecs": {"RegisterTaskDefinition": ("ecs-tasks.amazonaws.com", ("taskRoleArn", "executionRoleArn"))},
-    "lambda": {"CreateFunction": ("lambda.amazonaws.com", ("Role",))},
-    "ec2": {"CreateFlowLogs": ("vpc-flow-logs.amazonaws.com", ("DeliverLogsPermissionArn",))},
-    "rds": {"CreateDBInstance": ("monitoring.rds.amazonaws.com", ("MonitoringRoleArn",))},
+    "lambda": _same("lambda.amazonaws.com", "Role", "CreateFunction"),
+    "ec2": _same("vpc-flow-logs.amazonaws.com", "DeliverLogsPermissionArn", "CreateFlowLogs"),
+    "rds": _same("monitoring.rds.amazonaws.com", "MonitoringRoleArn", "CreateDBInstance"),
 }
 
 

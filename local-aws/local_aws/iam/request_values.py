@@ -16,6 +16,10 @@ _MEMBERS: dict[str, dict[str, tuple[str, ...]]] = {
         "sagemaker:networkisolation": ("EnableNetworkIsolation",),
         "sagemaker:intercontainertrafficencryption": ("EnableInterContainerTrafficEncryption",),
     },
+    "application-autoscaling": {
+        "application-autoscaling:service-namespace": ("ServiceNamespace",),
+        "application-autoscaling:scalable-dimension": ("ScalableDimension",),
+    },
     "cloudwatch": {"cloudwatch:namespace": ("Namespace",)},
     "cloudformation": {
         "cloudformation:changesetname": ("ChangeSetName",),

@@ -17,15 +17,19 @@ class Names:
 
     `members` are members of requests in the order in which they are looked for, each with the end of the ARN (after the
     account; `{}` stands for the value). `operations` are those that need other ones, or several: templates of named
-    members, or `NONE` where the operation has no resource.
+    members, or `NONE` where the operation has no resource. `unnamed` is what an operation means that names nothing.
     """
 
     members: Mapping[str, str]
     operations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unnamed: Mapping[str, str] = field(default_factory=dict)
     global_: bool = False
 
 
-_CONNECTIONS = Names({"ConnectionArn": "{}", "ResourceArn": "{}", "HostArn": "{}", "RepositoryLinkId": "{}"})
+_CONNECTIONS = Names(
+    {"ConnectionArn": "{}", "ResourceArn": "{}", "HostArn": "{}", "RepositoryLinkId": "{}"},
+    unnamed={"CreateConnection": "*", "CreateHost": "*"},
+)
 
 NAMES: dict[str, Names] = {
     "sagemaker": Names(
@@ -64,6 +68,7 @@ NAMES: dict[str, Names] = {
             "resourceArn": "{}",
         },
         {"GetAuthorizationToken": NONE},
+        {"DescribeRepositories": "repository/*"},
     ),
     "codebuild": Names(
         {
@@ -109,6 +114,7 @@ NAMES: dict[str, Names] = {
             "PolicyArn": "{}",
             "PolicyName": "policy/{}",
         },
+        {"CreateServiceLinkedRole": ("role/aws-service-role/{AWSServiceName}/*",)},
         global_=True,
     ),
     "sns": Names({"TopicArn": "{}", "TargetArn": "{}", "SubscriptionArn": "{}", "ResourceArn": "{}", "Name": "{}"}),
@@ -126,11 +132,24 @@ NAMES: dict[str, Names] = {
             "DashboardNames": "dashboard/{}",
             "ResourceARN": "{}",
         },
+        unnamed={"DescribeAlarms": "alarm:*", "PutMetricData": "*"},
     ),
-    "application-autoscaling": Names({"ResourceARN": "{}"}),
-    "logs": Names({"logGroupName": "{}", "logGroupIdentifier": "{}", "logGroupNames": "{}", "resourceArn": "{}"}),
+    "application-autoscaling": Names(
+        {"ResourceARN": "{}"},
+        unnamed=dict.fromkeys(
+            (
+                *("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy", "DeleteScalingPolicy"),
+                *("PutScheduledAction", "DeleteScheduledAction"),
+            ),
+            "scalable-target/*",
+        ),
+    ),
+    "logs": Names(
+        {"logGroupName": "{}", "logGroupIdentifier": "{}", "logGroupNames": "{}", "resourceArn": "{}"},
+        unnamed={"DescribeLogGroups": ""},
+    ),
     "cloudformation": Names({"StackName": "{}", "ChangeSetName": "{}"}, {"ValidateTemplate": NONE}),
-    "sts": Names({"RoleArn": "{}"}),
+    "sts": Names({"RoleArn": "{}"}, {"DecodeAuthorizationMessage": NONE, "GetSessionToken": NONE}),
 }
-# Of these, operations that only look and name nothing are asked of all resources; the others are not known.
+# Operations that only look and name nothing are asked of all resources; others that name nothing are not known.
 LOOKS_ONLY = ("Describe", "List", "Get", "BatchGet", "Search")

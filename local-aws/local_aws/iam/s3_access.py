@@ -64,7 +64,9 @@ class S3Request:
     @property
     def values(self) -> dict[str, tuple[str, ...]]:
         """The condition keys that have a value in it."""
-        found = {f"s3:{name}": (self.headers[name],) for name in (*_HEADERS, _KMS_KEY) if name in self.headers}
+        found: dict[str, tuple[str, ...]] = {
+            f"s3:{name}": (self.headers[name],) for name in (*_HEADERS, _KMS_KEY) if name in self.headers
+        }
         for name, key in (("prefix", "s3:prefix"), ("delimiter", "s3:delimiter"), ("max-keys", "s3:max-keys")):
             if name in self.query:
                 found[key] = (self.query[name][0],)

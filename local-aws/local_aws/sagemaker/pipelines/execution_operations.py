@@ -47,7 +47,7 @@ def start_pipeline_execution(cloud: Cloud, request: dict[str, Any]) -> dict[str,
     with cloud.store.transaction():
         pipeline = find(cloud, request["PipelineName"])
         arn = pipeline["PipelineArn"]
-        execution_role.check(cloud, request.get("RoleArn", pipeline["RoleArn"]), arn)
+        execution_role.check(cloud, request.get("RoleArn") or pipeline["RoleArn"], arn)
         for earlier in executions.of_pipeline(cloud, arn):
             if earlier["_start_token"] == token:
                 return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
