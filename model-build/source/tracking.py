@@ -32,6 +32,7 @@ from splits import TARGET, Split, Splits
 for _noisy in ("mlflow.tracking.request_header.registry", "mlflow.utils.environment"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
 
+_ATTEMPTS = 4
 _CONTEXTS = (("train", "training"), ("validation", "validation"), ("test", "testing"))
 
 
@@ -49,7 +50,16 @@ class Run:
         for name, context in _CONTEXTS:
             split: Split = getattr(splits, name)
             inputs.append(DatasetInput(_dataset(split, source), [InputTag("mlflow.data.context", context)]))
-        self.client.log_inputs(self.run_id, datasets=inputs)
+        for attempt in range(_ATTEMPTS):
+            try:
+                self.client.log_inputs(self.run_id, datasets=inputs)
+            except MlflowException as error:
+                # The server keeps a data set once. Of trials that log a new one at the same moment it refuses all but
+                # the first, with the words of its database; the second time it is there.
+                if error.error_code != "BAD_REQUEST" or attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     def log_results(
         self, params: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str], model_id: str

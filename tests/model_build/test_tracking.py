@@ -1,12 +1,16 @@
 """What a training says of an MLflow server that cannot be used, and how it leaves its run when something else fails."""
 
 import socket
+import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from failure import TrainingError
 from mlflow.tracking import MlflowClient
+from splits import read_splits
 from tracking import tracked_run
 
 
@@ -65,3 +69,21 @@ def test_a_deleted_experiment_is_named_with_the_way_back(mlflow_uri: str) -> Non
         tracked_run(mlflow_uri, name, "job", {}),
     ):
         pass
+
+
+def test_trials_that_log_the_same_data_at_once_all_do(mlflow_uri: str, splits: Path) -> None:
+    trials, read = 8, read_splits(*(splits / name for name in ("train", "validation", "test")))
+    for _ in range(3):
+        name, together = uuid.uuid4().hex, threading.Barrier(trials)
+
+        def log(number: int, name: str = name, together: threading.Barrier = together) -> None:
+            with tracked_run(mlflow_uri, name, f"job-{number}", {}) as run:
+                together.wait(60)
+                run.log_splits(read, "s3://bucket/data")
+
+        MlflowClient(mlflow_uri).create_experiment(name)
+        with ThreadPoolExecutor(trials) as pool:
+            list(pool.map(log, range(trials)))
+        client = MlflowClient(mlflow_uri)
+        runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
+        assert [len(run.inputs.dataset_inputs) for run in runs] == [3] * trials
