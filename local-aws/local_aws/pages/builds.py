@@ -35,7 +35,9 @@ def build(visit: Visit, build_id: str) -> Response:
     initiator = str(body.get("initiator", ""))
     pipeline = initiator.removeprefix("codepipeline/") if initiator.startswith("codepipeline/") else ""
     exported = body.get("exportedEnvironmentVariables", [])
-    links = mlflow_links.models("\n".join([log.text if log else "", *(row.get("value", "") for row in exported)]))
+    variables = dict(_variable(row) for row in body.get("environment", {}).get("environmentVariables", []))
+    texts = [log.text if log else "", *(row.get("value", "") for row in exported)]
+    links = mlflow_links.known([*mlflow_links.models("\n".join(texts)), mlflow_links.server(variables)])
     return visit.show(
         "build.html",
         title=build_id,
@@ -43,7 +45,7 @@ def build(visit: Visit, build_id: str) -> Response:
         status=Status.of(body["buildStatus"]),
         pipeline=Link(pipeline, visit.addresses.build("pipeline", {"name": pipeline})) if pipeline else None,
         phases=body.get("phases", []),
-        variables=[_variable(row) for row in body.get("environment", {}).get("environmentVariables", [])],
+        variables=variables,
         exported=exported,
         reports=reports(visit, body.get("reportArns", [])),
         log=log,

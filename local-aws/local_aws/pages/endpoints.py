@@ -18,7 +18,7 @@ from local_aws.sagemaker import runtime
 
 _KIND = "endpoint"
 _TEXTS = ("application/json", "text/csv")
-_SHOWN_CHARACTERS = 20_000
+_LINE_CHARACTERS, _SHOWN_CHARACTERS = 100, 20_000
 # What a request holds for a single row: enough to begin with, whatever the model takes.
 _EXAMPLE = "[[5.1, 3.5, 1.4, 0.2]]"
 
@@ -118,8 +118,8 @@ def _invoke(visit: Visit, name: str, call: Call) -> Outcome:
 
 
 def _laid_out(text: str, content_type: str) -> str:
-    """JSON with its lines broken, where it is short enough to be read."""
-    if "json" in content_type and len(text) < _SHOWN_CHARACTERS:
+    """JSON with its lines broken, where it is too long for one and short enough to be read."""
+    if "json" in content_type and _LINE_CHARACTERS < len(text) < _SHOWN_CHARACTERS:
         try:
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,18 @@ from markupsafe import Markup
 from local_aws.pages import times
 from local_aws.pages.statuses import Status
 
-_LINKED = ("http://", "https://")
+_FOLLOWED = re.compile(
+    r"""(?P<url>https?://[^\s"'<>]*[^\s"'<>.,;:!?)\]}])"""
+    r"|arn:aws:sagemaker:[\w-]+:\d+:(?:pipeline/[\w-]+/execution/(?P<execution>\w+)"
+    r"|(?P<kind>training-job|processing-job|transform-job|hyper-parameter-tuning-job|endpoint)/(?P<name>[\w-]+))"
+)
+_SEGMENTS = {
+    "training-job": "training-jobs",
+    "processing-job": "processing-jobs",
+    "transform-job": "transform-jobs",
+    "hyper-parameter-tuning-job": "tuning-jobs",
+    "endpoint": "endpoints",
+}
 
 
 def html(template: str, **values: Any) -> str:
@@ -34,12 +46,12 @@ def status_as(text: str, tone: str) -> Markup:
 
 
 def linked(text: str) -> Markup:
-    """A text of which the words that are addresses can be followed, in a tab of their own."""
-    lines = []
-    for line in text.split("\n"):
-        words = [_word(word) for word in line.split(" ")]
-        lines.append(Markup(" ").join(words))
-    return Markup("\n").join(lines)
+    """A text in which addresses of the web and ARNs of what has a page here can be followed."""
+    parts, end = [], 0
+    for match in _FOLLOWED.finditer(text):
+        parts += [Markup.escape(text[end : match.start()]), _link(match)]
+        end = match.end()
+    return Markup("").join([*parts, Markup.escape(text[end:])])
 
 
 def pretty(value: Any) -> str:
@@ -47,10 +59,11 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, default=str, ensure_ascii=False)
 
 
-def _word(word: str) -> Markup:
-    if not word.startswith(_LINKED):
-        return Markup.escape(word)
-    return Markup('<a href="{0}" target="_blank" rel="noreferrer">{0}</a>').format(word)
+def _link(match: re.Match[str]) -> Markup:
+    if match["url"]:
+        return Markup('<a href="{0}" target="_blank" rel="noreferrer">{0}</a>').format(match["url"])
+    path = f"executions/{match['execution']}" if match["execution"] else f"{_SEGMENTS[match['kind']]}/{match['name']}"
+    return Markup('<a href="/_local/{}">{}</a>').format(path, match.group())
 
 
 _TEMPLATES = Environment(

@@ -53,6 +53,20 @@ def test_a_click_rejects_and_the_page_says_so(web: Page, releases: Any) -> None:
     expect(approve).to_contain_text("Not on a Friday")
 
 
+def test_a_click_retries_the_stage_that_failed(web: Page, releases: Any) -> None:
+    name, execution = releases.pipeline()
+    releases.asked(name)
+    web.goto(f"/_local/pipelines/{name}/executions/{execution}")
+    web.get_by_role("button", name="Reject").click()
+    assert releases.ended(name, execution) == "Failed"
+    web.goto(f"/_local/pipelines/{name}/executions/{execution}")
+
+    web.get_by_role("button", name="Retry Approve").click()
+    web.get_by_role("button", name="Approve", exact=True).click()
+
+    assert releases.ended(name, execution) == "Succeeded"
+
+
 def test_what_is_being_typed_stays_while_the_page_changes_around_it(web: Page, releases: Any) -> None:
     name, _ = releases.pipeline()
     releases.asked(name)
