@@ -17,7 +17,7 @@ esac
 mkdir -p release reports
 : >release/variables.sh
 
-export UV_CACHE_DIR="$PWD/.cache/uv" UV_LINK_MODE=copy
+export UV_CACHE_DIR="${UV_CACHE_DIR:-$PWD/.cache/uv}" UV_LINK_MODE=copy
 pinned=$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements-uv.lock)
 case "$(uv --version 2>/dev/null || true)" in
 "uv $pinned" | "uv $pinned "*)

@@ -1,8 +1,11 @@
 """The commands that the pipeline's builds run: package the pinned version, test a stage, push the serving image.
 As thin as the rest of the command line; cicd/tasks/ calls them."""
 
+import gc
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,13 +53,23 @@ _summary = click.option(
 @click.pass_obj
 def package(order: Order, output: Path, repository: str | None, python: str) -> None:
     """Verify the pinned version, upload its package, and write what the pipeline deploys, tests and approves by."""
-    with plain_errors():
+    with plain_errors(), _no_garbage():
         # The pin is what a person has just edited: it is the first to be told of.
         parse_pin(order.model_name, order.model_version)
         if not order.image:
             uri = required("SERVING_REPOSITORY", repository, "the URI of the ECR repository of serving images")
             order = replace(order, image=f"{uri}:{serving_environment(SERVING, python).tag}")
         _package(order, output)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Looking for garbage, of which imports leave none, takes a fifth of the seconds in which a release is packaged."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _package(order: Order, output: Path) -> None:

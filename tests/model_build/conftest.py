@@ -1,5 +1,6 @@
 """What the tests of model_build stand on: one real MLflow server, prepared splits, and train.py as a process."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -173,3 +174,53 @@ def answering() -> Iterator[Callable[[int], str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def stopping_server(mlflow_uri: str) -> Iterator[Callable[[bytes], str]]:
+    """Start a way to the MLflow server that ends, as the server would, once a request with these bytes has passed."""
+    ways: list[StoppingWay] = []
+
+    def start(last: bytes) -> str:
+        ways.append(StoppingWay(int(mlflow_uri.rpartition(":")[2]), last))
+        return f"http://127.0.0.1:{ways[-1].port}"
+
+    yield start
+    for way in ways:
+        way.stop()
+
+
+class StoppingWay:
+    """Passes connections on to a port, until the bytes `last` have gone through; from then on it refuses them."""
+
+    def __init__(self, to: int, last: bytes) -> None:
+        self._to, self._last = to, last
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = [self._listening]
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self) -> None:
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+                self._open += [client, server]
+                threading.Thread(target=self._pass, args=(client, server, True), daemon=True).start()
+                threading.Thread(target=self._pass, args=(server, client, False), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, is_request: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+                if is_request and self._last in data:
+                    # The answer still comes: a server ends between requests.
+                    time.sleep(0.5)
+                    self.stop()
+            target.shutdown(socket.SHUT_WR)

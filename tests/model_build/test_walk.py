@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,3 +170,27 @@ def test_an_interrupt_stops_the_execution(loop: Loop) -> None:
     assert "is being stopped" in rest
     status = loop.cloud.client("sagemaker").describe_pipeline_execution(PipelineExecutionArn=execution)
     assert status["PipelineExecutionStatus"] in ("Stopping", "Stopped")
+
+
+def test_a_server_that_stops_in_the_middle_ends_the_build_with_that_reason(
+    loop: Loop, stopping_server: Callable[[bytes], str]
+) -> None:
+    uri = stopping_server(b"runs/create")
+    began = time.monotonic()
+    build = loop.build("--no-cache", "--trials", "1", "--tracking-uri", uri)
+    assert build.code == 1
+    assert f"AlgorithmError: The MLflow server at {uri} cannot be reached" in build.output
+    assert build.summary["steps"]["Tune"]["status"] == "Failed"
+    assert "Traceback" not in build.output
+    assert time.monotonic() - began < 180
+
+
+def test_a_server_that_stops_after_the_last_trial_fails_the_build_too(
+    loop: Loop, stopping_server: Callable[[bytes], str]
+) -> None:
+    uri = stopping_server(b"FINISHED")
+    build = loop.build("--no-cache", "--trials", "1", "--tracking-uri", uri)
+    assert build.code == 1
+    assert "Tune: Succeeded" in build.output
+    assert f"The MLflow server at {uri} cannot be reached" in build.output
+    assert "Traceback" not in build.output
