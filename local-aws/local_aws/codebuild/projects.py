@@ -70,8 +70,8 @@ def create_project(cloud: Cloud, request: Body) -> Body:
         "_uuid": str(uuid.uuid4()),
         "_builds": 0,
     }
-    project.pop("badgeEnabled", None)
     check(cloud, project)
+    project.pop("badgeEnabled", None)
     try:
         cloud.store.create(KIND, request["name"], project)
     except Exists:
@@ -86,10 +86,10 @@ def update_project(cloud: Cloud, request: Body) -> Body:
 
     def change(project: Body) -> Body:
         changed = {**project, **request, "lastModified": now()}
+        check(cloud, changed)
         changed.pop("badgeEnabled", None)
         if changed.get("concurrentBuildLimit") == -1:
             del changed["concurrentBuildLimit"]
-        check(cloud, changed)
         return changed
 
     return {"project": shown(cloud.store.update(KIND, request["name"], change))}

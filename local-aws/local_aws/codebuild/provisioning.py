@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/codebuild/latest/userguide/view-build-details-phases
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,9 @@ def make_stream(cloud: Cloud, group: str, stream: str) -> None:
         try:
             client.create_log_stream(logGroupName=group, logStreamName=stream)
         except client.exceptions.ResourceNotFoundException:
-            client.create_log_group(logGroupName=group)
+            # Another build of the project may be as far as this one.
+            with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
+                client.create_log_group(logGroupName=group)
             client.create_log_stream(logGroupName=group, logStreamName=stream)
     except ClientError as error:
         raise PhaseFailed(

@@ -18,11 +18,15 @@ from local_aws.cloud import Cloud
 from local_aws.codebuild.artifacts import matching
 from local_aws.codebuild.buildspec import ReportSpec
 from local_aws.codebuild.failure import CLIENT_ERROR, PhaseFailed
+from local_aws.errors import AwsError
+from local_aws.iam import authorization
 from local_aws.store import Exists, now
 
 GROUP, REPORT, CASES = "codebuild_report_group", "codebuild_report", "codebuild_test_cases"
 # https://docs.aws.amazon.com/codebuild/latest/userguide/report-group-create.html: kept for 30 days
 _KEPT = timedelta(days=30)
+# https://docs.aws.amazon.com/codebuild/latest/userguide/test-permissions.html
+_ADDING = ("codebuild:CreateReport", "codebuild:BatchPutTestCases", "codebuild:UpdateReport")
 _MESSAGE = 4096
 
 
@@ -32,6 +36,8 @@ def add(cloud: Cloud, build: Mapping[str, Any], spec: ReportSpec, source: Path, 
     Raises `PhaseFailed` where no file is found, a file is no JUnit XML, or the report group does not exist.
     """
     group = group_of(cloud, build["projectName"], spec.group)
+    for action in _ADDING:
+        _require(cloud, action, group["arn"])
     root = source / (expand(spec.base_directory) or ".")
     files = matching(root.resolve(), tuple(expand(pattern) for pattern in spec.files))
     if not files:
@@ -84,11 +90,21 @@ def group_of(cloud: Cloud, project: str, name: str) -> dict[str, Any]:
         "tags": [],
         "status": "ACTIVE",
     }
+    if cloud.store.find(GROUP, arn) is None:
+        _require(cloud, "codebuild:CreateReportGroup", arn)
     try:
         cloud.store.create(GROUP, arn, body)
     except Exists:
         return cloud.store.get(GROUP, arn)
     return body
+
+
+def _require(cloud: Cloud, action: str, arn: str) -> None:
+    """Refuse what the build's role may not do to a report group, as the agent's own requests would be."""
+    try:
+        authorization.require(cloud, action, arn)
+    except AwsError as error:
+        raise PhaseFailed(CLIENT_ERROR, error.message) from error
 
 
 def _cases(arn: str, file: Path, shown: str) -> Iterator[dict[str, Any]]:

@@ -25,6 +25,7 @@ from local_aws.cloud import Cloud
 from local_aws.codebuild.failure import CLIENT_ERROR, PhaseFailed
 from local_aws.errors import AwsError
 from local_aws.git_remote import repository
+from local_aws.iam import authorization
 
 GIT = ("CODECOMMIT", "GITHUB", "GITHUB_ENTERPRISE", "BITBUCKET", "GITLAB", "GITLAB_SELF_MANAGED")
 _NAME = re.compile(r"^(?:https?|ssh)://(?:[^/@]*@)?[^/]+/(?:v1/repos/|git/)?(?P<name>.+?)(?:\.git)?/?$")
@@ -136,6 +137,11 @@ def _clone(cloud: Cloud, name: str, version: str, place: Path) -> str:
     if not repository.exists(cloud, name):
         known = ", ".join(repository.names(cloud)) or "none"
         raise PhaseFailed(CLIENT_ERROR, f"there is no git repository {name} in local-aws (there are: {known})")
+    if cloud.store.find("codecommit_repository", name) is not None:
+        try:
+            authorization.require(cloud, "codecommit:GitPull", cloud.arn(name, "codecommit"))
+        except AwsError as error:
+            raise PhaseFailed(CLIENT_ERROR, error.message) from error
     origin = repository.path(cloud, name)
     git = ["git", "-c", "advice.detachedHead=false", "-c", "safe.directory=*"]
     for command in (

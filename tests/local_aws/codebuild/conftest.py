@@ -112,7 +112,9 @@ class Builds:
 
     def log(self, body: dict[str, Any]) -> str:
         """All that a build's log stream holds."""
-        where = {"logGroupName": body["logs"].get("groupName"), "logStreamName": body["logs"].get("streamName")}
+        if "groupName" not in body["logs"]:
+            return ""
+        where = {"logGroupName": body["logs"]["groupName"], "logStreamName": body["logs"]["streamName"]}
         try:
             events = self.logs.get_log_events(**where, startFromHead=True)["events"]
         except self.logs.exceptions.ResourceNotFoundException:

@@ -139,6 +139,15 @@ def test_test_results_become_a_report_with_its_cases_also_where_the_tests_fail(b
     assert codebuild.batch_get_report_groups(reportGroupArns=[group])["reportGroupsNotFound"] == [group]
 
 
+def test_a_role_that_may_not_add_reports_fails_the_upload(builds: Any) -> None:
+    statement = {"Effect": "Allow", "Action": ["logs:*", "s3:*"], "Resource": "*"}
+    role = builds.role({"Version": "2012-10-17", "Statement": [statement]})
+
+    built = builds.run(_spec(reports={"tests": {"files": ["*.xml"]}}), {"junit.xml": JUNIT}, serviceRole=role)
+
+    assert "codebuild:CreateReportGroup" in built.context("UPLOAD_ARTIFACTS")
+
+
 @pytest.mark.parametrize("kind", ["S3", "LOCAL"])
 def test_what_a_build_caches_the_next_one_finds(builds: Any, kind: str) -> None:
     config = {
