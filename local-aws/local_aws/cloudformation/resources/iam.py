@@ -61,9 +61,9 @@ class Role(ResourceType):
 
     def update(self, wanted: Wanted, physical_id: str, before: Mapping[str, Any]) -> None:
         iam, after = wanted.client("iam"), wanted.properties
-        iam.update_assume_role_policy(
-            RoleName=physical_id, PolicyDocument=policy_text(after["AssumeRolePolicyDocument"])
-        )
+        trust = after["AssumeRolePolicyDocument"]
+        if trust != before["AssumeRolePolicyDocument"]:
+            iam.update_assume_role_policy(RoleName=physical_id, PolicyDocument=policy_text(_versioned(trust)))
         session = int(after.get("MaxSessionDuration") or 3600)
         iam.update_role(RoleName=physical_id, Description=after.get("Description", ""), MaxSessionDuration=session)
         for name in sorted(_policy_names(before) - _policy_names(after)):
@@ -94,6 +94,11 @@ class Role(ResourceType):
     def attributes(self, wanted: Wanted, physical_id: str) -> dict[str, Any]:
         found = wanted.client("iam").get_role(RoleName=physical_id)["Role"]
         return {"Arn": found["Arn"], "RoleId": found["RoleId"]}
+
+
+def _versioned(trust: Any) -> Any:
+    """A trust policy with its version: AWS takes one without, moto does so only of a new role."""
+    return {"Version": "2012-10-17", **trust} if isinstance(trust, Mapping) else trust
 
 
 def _is_policy(policy: Any) -> bool:
