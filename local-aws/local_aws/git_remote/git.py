@@ -12,6 +12,8 @@ _CONFIGURATION = {
     "safe.directory": "*",
     "init.defaultBranch": "main",
     "http.receivepack": "true",
+    # A checkout of a build server is often a shallow one, and is pushed from too.
+    "receive.shallowUpdate": "true",
     "gc.autoDetach": "false",
     "maintenance.autoDetach": "false",
     "core.quotePath": "false",

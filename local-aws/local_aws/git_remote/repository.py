@@ -17,6 +17,7 @@ from local_aws.git_remote.git import GitFailed
 if TYPE_CHECKING:
     from local_aws.cloud import Cloud
 
+_KIND = "git_repository"
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
 _NAME = re.compile(rf"{_PART}(?:/{_PART}){{0,5}}")
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -67,9 +68,7 @@ def exists(cloud: Cloud, name: str) -> bool:
 
 def names(cloud: Cloud) -> list[str]:
     """Every repository there is, by name."""
-    root = cloud.settings.home / "git"
-    found = (head.parent.relative_to(root) for head in root.glob("**/*.git/HEAD"))
-    return sorted(str(folder).removesuffix(".git") for folder in found)
+    return sorted(row["name"] for row in cloud.store.all(_KIND) if exists(cloud, row["name"]))
 
 
 def create(cloud: Cloud, name: str) -> None:
@@ -77,6 +76,7 @@ def create(cloud: Cloud, name: str) -> None:
     with _MAKING:
         if exists(cloud, name):
             return
+        cloud.store.put(_KIND, name, {"name": name, "url": url(cloud, name)})
         folder = path(cloud, name)
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=cloud.settings.home / "git"))
@@ -87,7 +87,6 @@ def create(cloud: Cloud, name: str) -> None:
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-        cloud.store.put("git_repository", name, {"name": name, "url": url(cloud, name)})
 
 
 def delete(cloud: Cloud, name: str) -> None:
@@ -97,8 +96,8 @@ def delete(cloud: Cloud, name: str) -> None:
         doomed = Path(tempfile.mkdtemp(prefix=".draft-", dir=cloud.settings.home / "git"))
         folder.rename(doomed / "gone")
         shutil.rmtree(doomed)
-    if cloud.store.find("git_repository", name) is not None:
-        cloud.store.delete("git_repository", name)
+    if cloud.store.find(_KIND, name) is not None:
+        cloud.store.delete(_KIND, name)
 
 
 def branches(cloud: Cloud, name: str) -> dict[str, str]:

@@ -250,6 +250,27 @@ def test_a_topic_gets_events_when_its_policy_lets_eventbridge_publish(cloud: Any
     assert bus.received() == ['"The build is STOPPED"']
 
 
+def test_a_pipeline_that_fails_is_told_to_a_topic_in_words(cloud: Any, bus: Bus, sources: Any) -> None:
+    sns = cloud.client("sns")
+    topic = sns.create_topic(Name=f"topic-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=bus.queue_arn, Attributes={"RawMessageDelivery": "true"})
+    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": topic}]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    paths = {"pipeline": "$.detail.pipeline", "state": "$.detail.state", "execution": "$.detail.execution-id"}
+    template = '"<pipeline> has <state>: execution <execution>"'
+    pattern = {
+        "source": ["aws.codepipeline"],
+        "detail-type": ["CodePipeline Pipeline Execution State Change"],
+        "detail": {"state": ["FAILED"], "pipeline": [{"prefix": "pipeline-"}]},
+        "resources": [{"wildcard": "arn:aws:codepipeline:*"}],
+    }
+    bus.rule(pattern, Arn=topic, InputTransformer={"InputPathsMap": paths, "InputTemplate": template})
+    pipeline = sources.on_connection(sources.repository())
+    execution = sources.executions(pipeline)[0]
+    assert bus.received() == [f'"{pipeline} has FAILED: execution {execution[1]}"']
+
+
 def test_a_disabled_rule_and_a_schedule_deliver_nothing(bus: Bus) -> None:
     mine = f"mine.{uuid.uuid4().hex}"
     rule = bus.rule({"source": [mine]}, Input='"disabled"')

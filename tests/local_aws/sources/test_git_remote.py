@@ -50,6 +50,24 @@ def test_both_protocols_of_git_and_a_shallow_clone_work(
     assert (other.folder / "clone" / "a.txt").read_text() == "2"
 
 
+def test_a_shallow_clone_can_be_pushed_from_and_starts_pipelines(sources: Any, work: Any, working_copy: Any) -> None:
+    for number in range(3):
+        work.commit(a_txt=str(number))
+    shallow = working_copy()
+    shallow.git("fetch", "--quiet", "--depth=1", f"file://{work.folder}", "main")
+    shallow.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+    repository = sources.repository()
+    shallow.push(sources.url(repository))
+    pipeline = sources.on_connection(
+        repository, {"branches": {"includes": ["main"]}, "filePaths": {"includes": ["b.txt"]}}
+    )
+    commit = shallow.commit(b_txt="new")
+    assert f"{pipeline}: started" in shallow.push(sources.url(repository))
+    other = working_copy()
+    other.git("clone", "--quiet", sources.url(repository), "clone")
+    assert other.git("-C", "clone", "rev-parse", "HEAD") == commit
+
+
 def test_a_large_push_passes_in_chunks_and_not_through_memory(sources: Any, work: Any, working_copy: Any) -> None:
     url = sources.url(sources.repository())
     server = sources.cloud.process.pid
