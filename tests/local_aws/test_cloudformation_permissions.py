@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-SKLEARN_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 TRUST = '{{Statement: {{Effect: Allow, Principal: {{Service: "{}.amazonaws.com"}}, Action: "sts:AssumeRole"}}}}'
 ANYTHING = '{Version: "2012-10-17", Statement: [{Effect: Allow, Action: "s3:GetObject", Resource: "*"}]}'
 # One resource each: its type, its properties, and one property that changes in place.
@@ -51,7 +50,7 @@ RESOURCES = [
     ),
     (
         "AWS::SageMaker::Model",
-        "ExecutionRoleArn: <ARN>, PrimaryContainer: {Image: <IMAGE>}, Tags: [{Key: a, Value: <CHANGES>}]",
+        "ExecutionRoleArn: <ARN>, Tags: [{Key: a, Value: <CHANGES>}]",
     ),
     ("AWS::SNS::Topic", "DisplayName: <CHANGES>, Subscription: [{Protocol: email, Endpoint: a@example.com}]"),
     (
@@ -121,12 +120,9 @@ def surroundings(cloud: Any) -> dict[str, str]:
     services = [f"{name}.amazonaws.com" for name in ("codebuild", "codepipeline", "sagemaker")]
     trust = {"Statement": {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}}
     name = f"surroundings-{uuid.uuid4().hex[:8]}"
-    iam = cloud.client("iam")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-    pull = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecr:*", "Resource": "*"}]}
-    iam.put_role_policy(RoleName=name, PolicyName="pull", PolicyDocument=json.dumps(pull))
+    role = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
     topic = cloud.client("sns").create_topic(Name=name)["TopicArn"]
-    return {"<ARN>": role["Arn"], "<ROLE>": name, "<TOPIC>": topic, "<IMAGE>": SKLEARN_IMAGE}
+    return {"<ARN>": role["Arn"], "<ROLE>": name, "<TOPIC>": topic}
 
 
 @pytest.mark.parametrize(("type_name", "properties"), RESOURCES, ids=[row[0] for row in RESOURCES])
