@@ -10,8 +10,10 @@ from cicd.errors import CicdError
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 _UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
-# The remains of a creation or removal that failed: nothing can be made of such a stack but an end.
-_REMAINS = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"})
+# The shell of a creation that failed or was never agreed to: it holds nothing, and nothing can be made of it.
+_SHELLS = frozenset({"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"})
+# Creations and removals that stopped half way.
+_HALVES = frozenset({"CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"})
 
 
 class Action(StrEnum):
@@ -68,8 +70,13 @@ def action_for(status: str | None, stack_name: str) -> Action:
     """
     if status is None:
         return Action.CREATE
-    if status in _REMAINS:
+    if status in _SHELLS:
         return Action.CREATE_ANEW
+    if status in _HALVES:
+        raise CicdError(
+            f"The stack {stack_name} is {status}: it stopped half way. Remove it by python -m cicd destroy, then "
+            "deploy again."
+        )
     if status in _UPDATABLE:
         return Action.UPDATE
     if status == "UPDATE_ROLLBACK_FAILED":

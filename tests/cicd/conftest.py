@@ -1,0 +1,109 @@
+"""The CI/CD stack of a team, deployed into a local cloud by the command a team uses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+# cicd is run from the root of the repository, where it lies, and installed nowhere.
+sys.path.insert(0, str(ROOT))
+
+
+@dataclass
+class Team:
+    """A project of its own in one cloud, and the command run for it."""
+
+    cloud: Any
+    file: Path
+    project: str
+
+    @property
+    def stack(self) -> str:
+        return f"{self.project}-cicd"
+
+    def write(self, **changes: Any) -> None:
+        """Write the parameters file; None leaves a key out."""
+        values = {
+            "project_name": self.project,
+            "repository": "team/models",
+            "mlflow_tracking_uri": "http://mlflow.internal:5000",
+            **changes,
+        }
+        self.file.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
+
+    def run(self, *words: str, **process: Any) -> subprocess.CompletedProcess[str]:
+        """Run `python -m cicd` as a user does, with nobody to ask."""
+        return subprocess.run(
+            [sys.executable, "-m", "cicd", words[0], "--parameters", str(self.file), *words[1:]],
+            cwd=ROOT,
+            env=self.cloud.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **process,
+        )
+
+    def deploy(self) -> dict[str, str]:
+        """Deploy the stack; its outputs."""
+        done = self.run("deploy", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return self.outputs()
+
+    def status(self, stack: str | None = None) -> str | None:
+        """The state of the stack, None where there is none."""
+        cloudformation = self.cloud.client("cloudformation")
+        try:
+            return str(cloudformation.describe_stacks(StackName=stack or self.stack)["Stacks"][0]["StackStatus"])
+        except cloudformation.exceptions.ClientError:
+            return None
+
+    def outputs(self) -> dict[str, str]:
+        found = self.cloud.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
+        return {row["OutputKey"]: row["OutputValue"] for row in found["Outputs"]}
+
+    def resources(self) -> dict[str, str]:
+        """The physical ids of the stack's resources by their logical ones."""
+        rows = self.cloud.client("cloudformation").describe_stack_resources(StackName=self.stack)["StackResources"]
+        return {row["LogicalResourceId"]: row["PhysicalResourceId"] for row in rows}
+
+    def buckets(self) -> set[str]:
+        """The buckets of this project that there are."""
+        every = self.cloud.client("s3").list_buckets()["Buckets"]
+        return {bucket["Name"] for bucket in every if bucket["Name"].startswith(self.project)}
+
+
+def new_team(cloud: Any, folder: Path, **changes: Any) -> Team:
+    project = f"p{uuid.uuid4().hex[:8]}"
+    team = Team(cloud, folder / f"{project}.yaml", project)
+    team.write(**changes)
+    return team
+
+
+@pytest.fixture
+def team(cloud: Any, tmp_path: Path) -> Team:
+    """A project that nothing is deployed for yet."""
+    return new_team(cloud, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def deployed(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A project whose stack is deployed; a test may not change it."""
+    team = new_team(
+        cloud,
+        tmp_path_factory.mktemp("cicd"),
+        mlflow_secret_arn="arn:aws:secretsmanager:us-east-1:123456789012:secret:mlflow-AbCdEf",
+        data_bucket="flowers",
+        model_names="iris-*",
+    )
+    team.deploy()
+    return team
