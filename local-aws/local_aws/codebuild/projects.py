@@ -178,6 +178,9 @@ def _check_source(project: Mapping[str, Any]) -> None:
             raise invalid(f"Invalid project source: location is required for type {kind}")
         if kind == "S3" and "/" not in each["location"]:
             raise invalid(f"Invalid project source: S3 location {each['location']} must be bucket/key")
+        for member in ("reportBuildStatus", "buildStatusConfig", "insecureSsl"):
+            if each.get(member):
+                raise invalid(f"source.{member} is not carried out by local-aws")
         if each.get("gitSubmodulesConfig", {}).get("fetchSubmodules"):
             raise invalid("source.gitSubmodulesConfig is not carried out by local-aws")
     for each in project.get("secondarySources", []):

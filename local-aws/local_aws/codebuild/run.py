@@ -34,6 +34,7 @@ from local_aws.logs import Forwarder
 from local_aws.principal import acting_as
 
 _LOG = logging.getLogger(__name__)
+SECONDS_OF_A_MINUTE = 60.0
 RUNS: dict[str, BuildRun] = {}
 
 
@@ -57,7 +58,7 @@ class BuildRun:
         log_file(cloud, name).parent.mkdir(parents=True, exist_ok=True)
         self._transcript = Transcript(self._folder / "output", log_file(cloud, name))
         self.say = self._transcript.say
-        self._deadline = time.monotonic() + 60 * self.build["timeoutInMinutes"]
+        self._deadline = time.monotonic() + SECONDS_OF_A_MINUTE * self.build["timeoutInMinutes"]
         self._stop = threading.Event()
         self._shells: list[Shell] = []
         self._forwarding = contextlib.ExitStack()
@@ -157,6 +158,8 @@ class BuildRun:
             raise PhaseFailed("BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE", error.message) from error
         self._room = room.Room(self.cloud, image, self._folder, environment.get("privilegedMode", False))
         self.say(f"Running on local-aws: {environment['image']} stands for Python at {image.python.parent.parent}")
+        if self.build.get("vpcConfig", {}).get("vpcId"):
+            self.say("vpcConfig has no effect: builds of local-aws are in the network of this machine")
 
     def _download(self) -> None:
         found = [sources.download(self.cloud, source, self._folder, self.say) for source in sources.named(self.build)]

@@ -58,16 +58,22 @@ class Builds:
 
     def __init__(self, cloud: Any) -> None:
         self.cloud = cloud
+        self._role = ""
         self.bucket = cloud.new_bucket()
         self.s3, self.iam = cloud.client("s3"), cloud.client("iam")
         self.codebuild, self.logs = cloud.client("codebuild"), cloud.client("logs")
 
     def role(self, policy: dict[str, Any] | None = None, trust: dict[str, Any] | None = None) -> str:
         """A service role that may do what `policy` says, everything by default; its ARN."""
+        if policy is None and trust is None and self._role:
+            return self._role
         name = f"build-{uuid.uuid4().hex[:10]}"
         made = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust or TRUST))
         self.iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy or EVERYTHING))
-        return str(made["Role"]["Arn"])
+        arn = str(made["Role"]["Arn"])
+        if policy is None and trust is None:
+            self._role = arn
+        return arn
 
     def zip(self, files: dict[str, str]) -> str:
         """Upload a source; its location."""
@@ -140,7 +146,7 @@ class Builds:
             return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def builds(cloud: Any) -> Builds:
     """Projects and builds of the shared cloud."""
     return Builds(cloud)

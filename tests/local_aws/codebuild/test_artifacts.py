@@ -82,10 +82,11 @@ def test_secondary_sources_and_artifacts_go_by_their_identifiers(builds: Any) ->
 
 @pytest.mark.parametrize(("body", "said"), [(b"no zip", "is no zip file"), (None, "NoSuchKey")])
 def test_a_source_that_is_no_zip_or_not_there_fails_the_download(builds: Any, body: bytes | None, said: str) -> None:
+    key = f"source-{len(body or b'')}.zip"
     if body:
-        builds.put("source.zip", body)
+        builds.put(key, body)
 
-    built = builds.ended(builds.start(builds.project(source={"type": "S3", "location": f"{builds.bucket}/source.zip"})))
+    built = builds.ended(builds.start(builds.project(source={"type": "S3", "location": f"{builds.bucket}/{key}"})))
 
     assert built.context("DOWNLOAD_SOURCE").startswith("CLIENT_ERROR: ")
     assert said in built.context("DOWNLOAD_SOURCE")

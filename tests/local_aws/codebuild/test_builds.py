@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+import psutil
 import pytest
 
 TRUE = json.dumps({"version": "0.2", "phases": {"build": {"commands": ["true"]}}})
 SLEEP = json.dumps({"version": "0.2", "phases": {"build": {"commands": ["echo begun", "sleep 60"]}}})
+
+
+@dataclass(frozen=True)
+class RunningCloud:
+    """A cloud that a test has started by itself."""
+
+    endpoint_url: str
+    home: Path
+
+    def client(self, service: str) -> Any:
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        return boto3.client(service, endpoint_url=self.endpoint_url, region_name="us-east-1", **keys)
+
+    def new_bucket(self) -> str:
+        self.client("s3").create_bucket(Bucket="bucket")
+        return "bucket"
 
 
 @pytest.mark.parametrize(
@@ -199,6 +220,58 @@ def test_builds_in_progress_at_a_restart_have_failed_with_the_reason(
     failed = next(phase for phase in body["phases"] if phase["phaseType"] == "BUILD")
     assert "local-aws was stopped while the build was in progress" in failed["contexts"][0]["message"]
     assert list((tmp_path / "home" / "builds").glob("*-*")) == []
+
+
+def test_a_build_that_takes_too_long_is_ended_and_says_so(tmp_path: Path, builds_of: Any) -> None:
+    # The shortest time that a project may have is five minutes: here they are short ones.
+    program = "from local_aws.codebuild import run; from local_aws.__main__ import main; "
+    program += "run.SECONDS_OF_A_MINUTE = 0.4; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "up", "--foreground", "--home", str(tmp_path / "home")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    running = RunningCloud(process.stdout.readline().split()[-1], tmp_path / "home")
+    try:
+        builds = builds_of(running)
+        spec = SLEEP.replace("echo begun", "sleep 4545.4545 & true")
+        built = builds.ended(builds.start(builds.project({"buildspec.yml": spec}, timeoutInMinutes=5)))
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+    assert built.status == "TIMED_OUT"
+    assert built.phases["BUILD"] == "TIMED_OUT"
+    assert built.context("BUILD").startswith("BUILD_TIMED_OUT: Build has timed out: it ran longer than its 5 minutes")
+    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "4545.4545"]]
+
+
+def test_rules_hear_of_a_builds_phases_and_of_its_end(builds: Any) -> None:
+    project = builds.project({"buildspec.yml": TRUE})
+    sqs, rules = builds.cloud.client("sqs"), builds.cloud.client("events")
+    queue = sqs.create_queue(QueueName=project)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.codebuild"], "detail": {"project-name": [project]}}
+    rules.put_rule(Name=project, EventPattern=json.dumps(pattern))
+    rules.put_targets(Rule=project, Targets=[{"Id": "queue", "Arn": arn}])
+
+    built = builds.ended(builds.start(project))
+    heard: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 20
+    while not any(event["detail"].get("build-status") == "SUCCEEDED" for event in heard):
+        assert time.monotonic() < deadline, heard
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        heard += [json.loads(message["Body"]) for message in messages]
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+
+    phases = [event["detail"]["completed-phase"] for event in heard if "completed-phase" in event["detail"]]
+    assert {"SUBMITTED", "BUILD", "FINALIZING"} <= set(phases)
+    assert all(event["resources"] == [built.body["arn"]] for event in heard)
 
 
 def test_many_builds_at_once_each_have_their_own(builds: Any) -> None:
