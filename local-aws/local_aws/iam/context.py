@@ -43,17 +43,19 @@ class Context:
     """The values of condition keys by their names in lower case; keys of multiple values have more than one.
 
     `resource_tags` says whether the tags of the resource are known, so that one that is absent is truly absent.
+    `unsaid` are keys that AWS would give a value, and who asks here does not.
     """
 
     values: Values = field(default_factory=dict)
     resource_tags: bool = False
+    unsaid: frozenset[str] = frozenset()
 
     def get(self, key: str) -> tuple[str, ...] | None:
         """The values of a key, or None where the request has none; raises `NotEvaluated` for keys not known here."""
         name = key.lower()
         if name in self.values:
             return self.values[name]
-        if name in KNOWN_KEYS or name.startswith(_KNOWN_PREFIXES):
+        if name not in self.unsaid and (name in KNOWN_KEYS or name.startswith(_KNOWN_PREFIXES)):
             return None
         if self.resource_tags and name.split(":", 1)[-1].startswith("resourcetag/"):
             return None

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from local_aws.cloud import Cloud
 from local_aws.errors import AwsError
 from local_aws.iam import roles, trust
+from local_aws.iam.context import Context
 from local_aws.principal import Principal
 from local_aws.store import Body, now
 
@@ -70,7 +71,8 @@ def refusal(cloud: Cloud, role_arn: str, service: str, source_arn: str | None = 
     values = {"aws:sourceaccount": (account,), "aws:requestedregion": (cloud.settings.region,)}
     if source_arn is not None:
         values["aws:sourcearn"] = (source_arn,)
-    return trust.refused(role.trust, role_arn, trust.service_names(service), values)
+    context = Context(values, unsaid=frozenset() if source_arn else frozenset({"aws:sourcearn"}))
+    return trust.refused(role.trust, role_arn, trust.service_names(service), context)
 
 
 def of(cloud: Cloud, principal: Principal) -> Credentials:

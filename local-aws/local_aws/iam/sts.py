@@ -10,6 +10,7 @@ from typing import Any
 from local_aws.cloud import Cloud
 from local_aws.errors import AwsError
 from local_aws.iam import authorization, roles, sessions, trust
+from local_aws.iam.context import Context
 from local_aws.operations import STS
 from local_aws.principal import Principal, acting
 
@@ -28,7 +29,7 @@ def assume_role(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     reason = "there is no such role"
     if role is not None:
         values = {**authorization.global_values(cloud, caller), **context}
-        reason = trust.refused(role.trust, role_arn, trust.names(account, caller), values) or ""
+        reason = trust.refused(role.trust, role_arn, trust.names(account, caller), Context(values)) or ""
     if role is None or reason:
         who = trust.caller_arn(account, caller)
         message = f"User: {who} is not authorized to perform: sts:AssumeRole on resource: {role_arn} ({reason})"

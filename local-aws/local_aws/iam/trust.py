@@ -5,8 +5,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from local_aws.iam.context import Context
 from local_aws.iam.evaluation import outcome
 from local_aws.iam.policy import Policy, Query
@@ -46,9 +44,9 @@ def caller_arn(account: str, principal: Principal) -> str:
     return principal.user_arn or f"arn:aws:iam::{account}:root"
 
 
-def refused(policy: Policy, role_arn: str, who: Names, values: Mapping[str, tuple[str, ...]]) -> str | None:
+def refused(policy: Policy, role_arn: str, who: Names, context: Context) -> str | None:
     """Why a trust policy does not let someone in; None where it does."""
-    said = outcome([policy], Query(ASSUME, role_arn, Context(values), principals=who))
+    said = outcome([policy], Query(ASSUME, role_arn, context, principals=who))
     if said.denies:
         return "its trust policy denies it" + "".join(f" ({each} is not evaluated here)" for each in said.unsaid)
     if said.allowed:

@@ -113,3 +113,21 @@ def test_a_trust_policy_that_names_a_role_is_enough_for_it(roles: Any) -> None:
     second = roles.make(trust=trusting({"AWS": first}))
     roles.client(first, "sts").assume_role(RoleArn=second, RoleSessionName="chained")
     assert refused(roles.client(roles.make(EVERYTHING), "sts").assume_role, RoleArn=second, RoleSessionName="other")[0]
+
+
+def test_what_a_service_does_not_say_of_itself_is_named(roles: Any) -> None:
+    """CodeBuild is asked here without the project that a trust policy may ask for."""
+    condition = {"ArnLike": {"aws:SourceArn": f"arn:aws:codebuild:*:{ACCOUNT}:project/*"}}
+    role = roles.make(trust=trusting({"Service": "codebuild.amazonaws.com"}, Condition=condition))
+    project = {
+        "name": f"project-{role[-8:]}",
+        "source": {"type": "NO_SOURCE", "buildspec": '{"version": "0.2", "phases": {"build": {"commands": ["true"]}}}'},
+        "artifacts": {"type": "NO_ARTIFACTS"},
+        "environment": {
+            "type": "LINUX_CONTAINER",
+            "image": "aws/codebuild/standard:7.0",
+            "computeType": "BUILD_GENERAL1_SMALL",
+        },
+    }
+    code, message = refused(roles.cloud.client("codebuild").create_project, **project, serviceRole=role)
+    assert (code, "aws:SourceArn" in message) == ("InvalidInputException", True)

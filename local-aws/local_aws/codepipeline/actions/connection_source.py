@@ -24,7 +24,7 @@ def run_connection_source(run: ActionRun) -> ActionResult:
     except AwsError as error:
         there = ", ".join(row["ConnectionArn"] for row in run.cloud.store.all(connection.KIND)) or "none"
         raise ActionFailed(f"{error.message}. There are: {there}.", "ConfigurationError") from error
-    _check_role(run, arn)
+    _check_role(run, arn, name, branch)
     unavailable = connection.why_not_available(run.cloud, found)
     if unavailable:
         raise ActionFailed(unavailable, "ConfigurationError")
@@ -46,7 +46,7 @@ def run_connection_source(run: ActionRun) -> ActionResult:
     return source_artifact.result(run, name, commit, variables)
 
 
-def _check_role(run: ActionRun, arn: str) -> None:
+def _check_role(run: ActionRun, arn: str, name: str, branch: str) -> None:
     """Refuse a role that may not use the connection, under either name of the action, in CodePipeline's words.
 
     https://docs.aws.amazon.com/dtconsole/latest/userguide/security-iam.html#permissions-reference-connections-use
@@ -54,7 +54,8 @@ def _check_role(run: ActionRun, arn: str) -> None:
     refusals = []
     for service in connection.SERVICES:
         try:
-            authorization.require(run.cloud, f"{service}:UseConnection", arn)
+            context = {f"{service}:fullrepositoryid": (name,), f"{service}:branchname": (branch,)}
+            authorization.require(run.cloud, f"{service}:UseConnection", arn, context=context)
         except AwsError as error:
             refusals.append(error.message)
     if len(refusals) == len(connection.SERVICES):
