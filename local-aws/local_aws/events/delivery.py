@@ -17,6 +17,7 @@ from moto.events.models import Rule as MotoRule
 from local_aws.errors import AwsError
 from local_aws.events import rules, target_input
 from local_aws.events.rules import Target
+from local_aws.principal import ADMINISTRATOR, acting_as
 
 if TYPE_CHECKING:
     from local_aws.cloud import Cloud
@@ -79,7 +80,9 @@ def _delivered(cloud: Cloud, to: Target, message: Mapping[str, Any]) -> Delivery
         deliver = _TARGETS.get(to.service)
         if deliver is None:
             raise NotDelivered(f"local-aws delivers no events to {to.service or 'such targets'}")
-        return Delivery(to, result=deliver(cloud, to, target_input.text(to, message)))
+        # EventBridge acts for itself or as the target's role, not as whoever caused the event.
+        with acting_as(ADMINISTRATOR):
+            return Delivery(to, result=deliver(cloud, to, target_input.text(to, message)))
     except (NotDelivered, ValueError) as error:
         failure = str(error)
     except AwsError as error:

@@ -32,10 +32,15 @@ def installed(folder: Path) -> Path:
 
 
 class Talk:
-    """The talk with the hook of one push; `said` is asked what to tell the client about the lines of the hook."""
+    """The talk with the hook of one push.
 
-    def __init__(self, said: Callable[[Sequence[str]], Sequence[str]]) -> None:
+    `said` is asked what to tell the client about the lines of the hook; `unheard` is called in its place when git has
+    ended and the hook said nothing: it was not reached, or could not be run.
+    """
+
+    def __init__(self, said: Callable[[Sequence[str]], Sequence[str]], unheard: Callable[[], None]) -> None:
         self._said = said
+        self._unheard = unheard
         self._updates, self.updates = os.pipe()
         self.answer, self._answer = os.pipe()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -58,13 +63,14 @@ class Talk:
 
     def _listen(self) -> None:
         with os.fdopen(self._updates, errors="surrogateescape") as updates, os.fdopen(self._answer, "w") as answer:
-            lines = []
+            lines, heard = [], False
             for line in updates:
                 if line == "\n":
+                    heard = True
                     break
                 lines.append(line.rstrip("\n"))
-            else:
-                # git refused the push before its hook, or was ended in it: nothing has moved for certain.
+            if not (heard and lines):
+                self._unheard()
                 return
             try:
                 answer.write("".join(f"{told}\n" for told in self._said(lines)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _NONE = "0" * 40
@@ -45,3 +45,12 @@ def parse(repository: str, lines: Iterable[str]) -> Push:
         repository,
         tuple(RefUpdate(name, None if old == _NONE else old, None if new == _NONE else new) for old, new, name in rows),
     )
+
+
+def between(repository: str, before: Mapping[str, str], after: Mapping[str, str]) -> Push:
+    """What has moved between two states of a repository's references (full name → object)."""
+    names = sorted({*before, *after})
+    moved = [
+        RefUpdate(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
+    ]
+    return Push(repository, tuple(moved))

@@ -102,9 +102,15 @@ def delete(cloud: Cloud, name: str) -> None:
 
 def branches(cloud: Cloud, name: str) -> dict[str, str]:
     """The branches of a repository and the commits they are at."""
-    listed = git.text(path(cloud, name), "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/")
+    there = references(cloud, name).items()
+    return {name.removeprefix("refs/heads/"): commit for name, commit in there if name.startswith("refs/heads/")}
+
+
+def references(cloud: Cloud, name: str) -> dict[str, str]:
+    """All references of a repository by their full names, and what they are at (a tag with a text: its own object)."""
+    listed = git.text(path(cloud, name), "for-each-ref", "--format=%(objectname) %(refname)")
     rows = (line.split(" ", 1) for line in listed.splitlines())
-    return {reference.removeprefix("refs/heads/"): commit for commit, reference in rows}
+    return {reference: at for at, reference in rows}
 
 
 def default_branch(cloud: Cloud, name: str) -> str | None:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 
 from local_aws import same_origin, wire
 from local_aws.git_remote import announcement, git, hook, push, repository
+from local_aws.git_remote.push import Push
 from local_aws.routes import route
 from local_aws.wire import Answer
 
@@ -48,7 +49,7 @@ def respond(cloud: Cloud, environ: dict[str, Any], start_response: Callable[...,
         if missing is not None:
             return _refuse(404, missing, start_response)
         repository.create(cloud, name)
-    talk = hook.Talk(lambda lines: _told(cloud, name, lines)) if service == "git-receive-pack" else None
+    talk = _talk(cloud, name) if service == "git-receive-pack" else None
     return _carried_out(_backend(cloud, name, service, environ, talk), environ["wsgi.input"], start_response)
 
 
@@ -65,12 +66,25 @@ def _missing(cloud: Cloud, name: str, wanted: str) -> str | None:
     )
 
 
-def _told(cloud: Cloud, name: str, lines: Sequence[str]) -> Sequence[str]:
+def _talk(cloud: Cloud, name: str) -> hook.Talk:
+    before = repository.references(cloud, name)
+
+    def unheard() -> None:
+        moved = push.between(name, before, repository.references(cloud, name))
+        if moved.updates:
+            _LOG.warning("the hook of a push to %s could not be run: its client is told nothing", name)
+            for line in _told(cloud, moved):
+                _LOG.info("push to %s: %s", name, line)
+
+    return hook.Talk(lambda lines: _told(cloud, push.parse(name, lines)), unheard)
+
+
+def _told(cloud: Cloud, pushed: Push) -> Sequence[str]:
     """What the client is told about its push, which has happened, whatever becomes of its consequences."""
     try:
-        return announcement.of(cloud, push.parse(name, lines))
+        return announcement.of(cloud, pushed)
     except Exception as error:
-        _LOG.exception("the push to %s moved its references, but what follows from it failed", name)
+        _LOG.exception("the push to %s moved its references, but what follows from it failed", pushed.repository)
         return [f"local-aws: the push is in, but starting pipelines failed: {type(error).__name__}: {error}"]
 
 

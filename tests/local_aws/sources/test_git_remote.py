@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -157,6 +158,27 @@ def test_hooks_and_signing_of_whoever_runs_the_server_do_not_matter(
     assert said == "No pipeline listens to the repository team/repo."
     work.git("commit", "--quiet", "--amend", "--message", "another")
     work.push(sources.url("team/repo"), "+HEAD:refs/heads/main")
+
+
+def test_pipelines_start_even_where_the_hook_of_a_push_cannot_run(
+    make_cloud: Callable[..., Any], sources_of: Any, work: Any, tmp_path: Path
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "git").symlink_to(str(shutil.which("git")))
+    running = make_cloud(PATH=str(programs))
+    sources = sources_of(running)
+    work.commit(a_txt="one")
+    work.push(sources.url("team/repo"))
+    pipeline = sources.on_connection("team/repo")
+    commit = work.commit(a_txt="two")
+    work.push(sources.url("team/repo"))
+    deadline = time.monotonic() + 20
+    while not sources.started_by_pushes(pipeline) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    [execution] = sources.started_by_pushes(pipeline)
+    assert sources.variables(execution)["CommitId"] == commit
+    assert "the hook of a push to team/repo could not be run" in (running.home / "test.log").read_text()
 
 
 def test_repositories_and_their_pipelines_survive_a_restart(
