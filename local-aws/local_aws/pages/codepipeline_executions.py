@@ -20,9 +20,11 @@ def pipeline_execution(visit: Visit, name: str, execution_id: str) -> Response:
     """An execution with its stages."""
     declared = codepipelines.declaration(visit, name)
     execution = _found(visit, name, execution_id)
-    details = _details(visit, name, execution_id)
+    details = codepipelines.details_of(visit, name, execution_id)
     state = visit.cloud.call(_SERVICE, "GetPipelineState", {"name": name})
-    waiting = [each for each in codepipeline_stages.approvals(state, details) if each.execution_id == execution_id]
+    waiting = [
+        each for each in codepipeline_stages.approvals(state, lambda _: details) if each.execution_id == execution_id
+    ]
     stages = codepipeline_stages.of_execution(visit, declared, details)
     status = Status.of(execution["status"])
     return visit.show(
@@ -86,8 +88,3 @@ def _found(visit: Visit, name: str, execution_id: str) -> dict[str, Any]:
     summary = next((each for each in summaries if each["pipelineExecutionId"] == execution_id), {})
     request = {"pipelineName": name, "pipelineExecutionId": execution_id}
     return {**summary, **visit.cloud.call(_SERVICE, "GetPipelineExecution", request)["pipelineExecution"]}
-
-
-def _details(visit: Visit, name: str, execution_id: str) -> list[dict[str, Any]]:
-    request = {"pipelineName": name, "filter": {"pipelineExecutionId": execution_id}, "maxResults": _PAGE}
-    return visit.cloud.call(_SERVICE, "ListActionExecutions", request)["actionExecutionDetails"]

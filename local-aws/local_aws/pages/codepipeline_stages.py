@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineStat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -115,15 +115,19 @@ def of_execution(visit: Visit, declared: Response, details: Sequence[Response]) 
     return stages
 
 
-def approvals(state: Response, details: Sequence[Response]) -> list[Approval]:
-    """What waits for a person. The message is the action's CustomData with its variables replaced."""
-    by_id = {detail["actionExecutionId"]: detail for detail in details}
+def approvals(state: Response, details_of: Callable[[str], Sequence[Response]]) -> list[Approval]:
+    """What waits for a person. The message is the action's CustomData with its variables replaced.
+
+    `details_of` answers the ActionExecutionDetails of an execution by its id.
+    """
     found = []
     for stage in state["stageStates"]:
         for action in stage.get("actionStates", []):
             latest = action.get("latestExecution", {})
             if latest.get("status") == "InProgress" and latest.get("token"):
-                detail = by_id.get(latest.get("actionExecutionId", ""), {})
+                execution_id = stage.get("latestExecution", {}).get("pipelineExecutionId", "")
+                own = latest.get("actionExecutionId", "")
+                detail = next((each for each in details_of(execution_id) if each["actionExecutionId"] == own), {})
                 given = detail.get("input", {})
                 texts = {**given.get("configuration", {}), **given.get("resolvedConfiguration", {})}
                 found.append(
@@ -133,7 +137,7 @@ def approvals(state: Response, details: Sequence[Response]) -> list[Approval]:
                         latest["token"],
                         texts.get("CustomData", ""),
                         texts.get("ExternalEntityLink", ""),
-                        stage.get("latestExecution", {}).get("pipelineExecutionId", ""),
+                        execution_id,
                     )
                 )
     return found

@@ -15,6 +15,7 @@ from local_aws.pages.statuses import Status
 _KIND = "codepipeline"
 _SERVICE = "codepipeline"
 _SHOWN_EXECUTIONS = 30
+_MOST_DETAILS = 100
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 
@@ -24,12 +25,12 @@ def pipeline(visit: Visit, name: str) -> Response:
     declared = declaration(visit, name)
     call = visit.cloud.call
     state = call(_SERVICE, "GetPipelineState", {"name": name})
-    details = call(_SERVICE, "ListActionExecutions", {"pipelineName": name, "maxResults": 100})[
+    details = call(_SERVICE, "ListActionExecutions", {"pipelineName": name, "maxResults": _MOST_DETAILS})[
         "actionExecutionDetails"
     ]
     executions = history(visit, name)
     stages = codepipeline_stages.of_pipeline(visit, declared, state, details)
-    waiting = codepipeline_stages.approvals(state, details)
+    waiting = codepipeline_stages.approvals(state, lambda execution_id: details_of(visit, name, execution_id))
     return visit.show(
         "pipeline.html",
         title=name,
@@ -80,6 +81,12 @@ def history(visit: Visit, name: str, most: int = _SHOWN_EXECUTIONS) -> list[dict
     """The newest executions of a pipeline as ListPipelineExecutions summarizes them."""
     request = {"pipelineName": name, "maxResults": most}
     return visit.cloud.call(_SERVICE, "ListPipelineExecutions", request)["pipelineExecutionSummaries"]
+
+
+def details_of(visit: Visit, name: str, execution_id: str) -> list[dict[str, Any]]:
+    """The ActionExecutionDetails of an execution, newest first."""
+    request = {"pipelineName": name, "filter": {"pipelineExecutionId": execution_id}, "maxResults": _MOST_DETAILS}
+    return visit.cloud.call(_SERVICE, "ListActionExecutions", request)["actionExecutionDetails"]
 
 
 def superseder(visit: Visit, name: str, text: str) -> Markup:

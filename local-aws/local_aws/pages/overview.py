@@ -68,5 +68,5 @@ def _pipeline(visit: Visit, name: str) -> Pipeline:
     state = visit.cloud.call("codepipeline", "GetPipelineState", {"name": name})
     stages = codepipeline_stages.of_pipeline(visit, declared, state, [])
     newest = codepipelines.history(visit, name, 1)
-    waiting = bool(codepipeline_stages.approvals(state, []))
+    waiting = bool(codepipeline_stages.approvals(state, lambda _: []))
     return Pipeline(name, stages, newest[0] if newest else None, waiting)
