@@ -9,7 +9,7 @@ from typing import Any
 
 from local_aws.cloud import Cloud
 from local_aws.codepipeline import declaration, definitions, execution_record
-from local_aws.codepipeline.declaration import Action, Pipeline, Stage
+from local_aws.codepipeline.declaration import Action, Stage
 from local_aws.codepipeline.execution_record import IN_PROGRESS, STOPPING
 from local_aws.operations import CODEPIPELINE
 from local_aws.store import Body
@@ -24,13 +24,13 @@ def get_pipeline_state(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "pipelineName": pipeline.name,
         "pipelineVersion": pipeline.version,
-        "stageStates": [_stage(cloud, row, pipeline, stage, executions) for stage in pipeline.stages],
+        "stageStates": [_stage(row, stage, executions) for stage in pipeline.stages],
         "created": row["metadata"]["created"],
         "updated": row["metadata"]["updated"],
     }
 
 
-def _stage(cloud: Cloud, row: Body, pipeline: Pipeline, stage: Stage, executions: list[Body]) -> dict[str, Any]:
+def _stage(row: Body, stage: Stage, executions: list[Body]) -> dict[str, Any]:
     waiting = [
         body
         for body in executions
@@ -52,7 +52,7 @@ def _stage(cloud: Cloud, row: Body, pipeline: Pipeline, stage: Stage, executions
         shown["latestExecution"] = _execution(latest, STOPPING if in_it else record["status"])
         if record.get("retry"):
             shown["retryStageMetadata"] = record["retry"]
-    shown["actionStates"] = [_action(cloud, stage, action, entered) for action in stage.actions]
+    shown["actionStates"] = [_action(stage, action, entered) for action in stage.actions]
     return shown
 
 
@@ -64,7 +64,7 @@ def _execution(body: Body, status: str) -> dict[str, Any]:
     }
 
 
-def _action(cloud: Cloud, stage: Stage, action: Action, entered: list[Body]) -> dict[str, Any]:
+def _action(stage: Stage, action: Action, entered: list[Body]) -> dict[str, Any]:
     shown: dict[str, Any] = {"actionName": action.name}
     records = [
         (body, record)
@@ -84,7 +84,7 @@ def _action(cloud: Cloud, stage: Stage, action: Action, entered: list[Body]) -> 
         }
         if "revisionUrl" in revision:
             shown["revisionUrl"] = revision["revisionUrl"]
-    entity = _entity(cloud, record)
+    entity = _entity(record)
     return {**shown, "entityUrl": entity} if entity else shown
 
 
@@ -106,7 +106,7 @@ def _latest(record: Body) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value not in (None, "")}
 
 
-def _entity(cloud: Cloud, record: Body) -> str:
+def _entity(record: Body) -> str:
     """Where to look at what an action works on."""
     configuration = record["input"]["resolvedConfiguration"]
     if record["input"]["actionTypeId"]["category"] == "Approval":

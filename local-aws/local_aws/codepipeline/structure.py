@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from local_aws.cloud import Cloud
-from local_aws.codepipeline import action_types, declaration, variables
+from local_aws.codepipeline import action_types, declaration, glob_pattern, variables
 from local_aws.codepipeline.declaration import Action, Pipeline, Stage
 from local_aws.codepipeline.refusals import invalid_action, invalid_stage, invalid_structure
 from local_aws.codepipeline.roles import SERVICE
@@ -193,6 +193,7 @@ def _check_triggers(pipeline: Pipeline, triggers: list[dict[str, Any]]) -> None:
                 f"{sources[name].type.provider}"
             )
         for push in configuration.get("push", []):
+            _check_patterns(name, push)
             if "tags" in push and ("branches" in push or "filePaths" in push):
                 raise invalid_structure(
                     f"Trigger of source action '{name}' filters a push by tags and by branches or file paths: tags "
@@ -203,6 +204,16 @@ def _check_triggers(pipeline: Pipeline, triggers: list[dict[str, Any]]) -> None:
                     f"Trigger of source action '{name}' filters a push by file paths without branches: branches must "
                     "be given"
                 )
+
+
+def _check_patterns(source: str, push: Mapping[str, Any]) -> None:
+    for member in ("branches", "filePaths", "tags"):
+        criteria = push.get(member, {})
+        for pattern in (*criteria.get("includes", ()), *criteria.get("excludes", ())):
+            try:
+                glob_pattern.matches(pattern, "")
+            except glob_pattern.InvalidPattern as error:
+                raise invalid_structure(f"Trigger of source action '{source}', {member}: {error}") from error
 
 
 def _check_failure_results(pipeline: Pipeline, raw: Mapping[str, Any]) -> None:

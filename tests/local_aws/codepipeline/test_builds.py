@@ -6,14 +6,18 @@ import json
 from typing import Any
 
 
-def test_a_build_that_fails_tells_its_phase_and_why(pipelines: Any, declare: Any) -> None:
-    name, execution = pipelines.create(declare.stage("Build", pipelines.build(pipelines.project("exit 3"))))
+def test_a_build_that_fails_tells_its_phase_why_and_what_it_printed_last(pipelines: Any, declare: Any) -> None:
+    command = "echo 'recall 0.3 is below 0.5' && (exit 3)"
+    name, execution = pipelines.create(declare.stage("Build", pipelines.build(pipelines.project(command))))
     ended = pipelines.ended(name, execution)
     assert ended["status"] == "Failed"
     latest = pipelines.latest(name, "Build", "Build")
-    assert "in phase BUILD" in latest["errorDetails"]["message"]
-    assert "exit" in latest["errorDetails"]["message"]
+    message = latest["errorDetails"]["message"]
+    assert "in phase BUILD: " in message
+    assert "exit status 3" in message
+    assert message.endswith("The last it printed:\nrecall 0.3 is below 0.5")
     assert latest["externalExecutionUrl"].endswith(latest["externalExecutionId"])
+    assert "\n" not in ended["statusSummary"]
 
 
 def test_a_build_gives_on_its_variables_and_its_files(pipelines: Any, declare: Any) -> None:

@@ -145,17 +145,3 @@ def test_variables_of_the_pipeline_have_defaults_that_a_start_may_override(pipel
     assert outputs(pipelines, stack_of(deploy))["Text"] == "special"
     with pytest.raises(pipelines.client.exceptions.ValidationException, match="'Test' is not declared"):
         pipelines.start(name, variables=[{"name": "Test", "value": "x"}])
-
-
-def test_a_role_that_may_not_deploy_fails_the_action_with_what_it_lacks(pipelines: Any, declare: Any) -> None:
-    limited = pipelines.new_role(
-        {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": ["s3:*", "codecommit:*"], "Resource": "*"}],
-        }
-    )
-    name, execution = pipelines.create(declare.stage("Deploy", pipelines.deployment()), roleArn=limited)
-    assert pipelines.ended(name, execution)["status"] == "Failed"
-    details = pipelines.latest(name, "Deploy", "Deploy")["errorDetails"]
-    assert details["code"] == "PermissionError"
-    assert "is not authorized to perform: cloudformation:DescribeStacks" in details["message"]

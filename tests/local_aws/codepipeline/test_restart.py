@@ -36,13 +36,13 @@ def test_an_approval_goes_on_waiting_after_a_restart_and_what_ran_has_failed(
     old = pipelines.asked(name, "Approve", waiting)
     # Nobody gives the second one: after a week (of which the test has no time) it has run out.
     again.stop()
-    week = datetime.timedelta(days=7, minutes=1)
+    week, row = datetime.timedelta(days=7, minutes=1), ("codepipeline_execution", waiting)
     with sqlite3.connect(home / "state.sqlite") as database:
-        (text,) = database.execute("SELECT body FROM resources WHERE name=?", (waiting,)).fetchone()
+        (text,) = database.execute("SELECT body FROM resources WHERE kind=? AND name=?", row).fetchone()
         body = json.loads(text)
         for action in body["_actions"].values():
             action["startTime"]["$time"] -= week.total_seconds()
-        database.execute("UPDATE resources SET body=? WHERE name=?", (json.dumps(body), waiting))
+        database.execute("UPDATE resources SET body=? WHERE kind=? AND name=?", (json.dumps(body), *row))
     third = make_cloud(home)
     pipelines.cloud, pipelines.client = third, third.client("codepipeline")
     assert pipelines.ended(name, waiting)["status"] == "Failed"

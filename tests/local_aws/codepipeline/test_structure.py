@@ -26,6 +26,13 @@ def last(declaration: dict[str, Any]) -> dict[str, Any]:
     return dict(declaration["stages"][-1])["actions"][0]
 
 
+def connection_source(declare: Any) -> Any:
+    configuration = {"ConnectionArn": "arn:x", "FullRepositoryId": "a/b", "BranchName": "main"}
+    return declare.stage(
+        "Source", declare.action("Code", "Source", "CodeStarSourceConnection", configuration, outputs=["App"])
+    )
+
+
 def trigger(source: str, **push: Any) -> list[dict[str, Any]]:
     git = {"sourceActionName": source, "push": [push or {"branches": {"includes": ["main"]}}]}
     return [{"providerType": "CodeStarSourceConnection", "gitConfiguration": git}]
@@ -182,16 +189,7 @@ def test_a_declaration_that_aws_refuses_is_refused_by_name(pipelines: Any, decla
 
 
 def test_a_filter_by_tags_stands_alone(pipelines: Any, declare: Any) -> None:
-    source = declare.stage(
-        "Source",
-        declare.action(
-            "Code",
-            "Source",
-            "CodeStarSourceConnection",
-            {"ConnectionArn": "arn:x", "FullRepositoryId": "a/b", "BranchName": "main"},
-            outputs=["App"],
-        ),
-    )
+    source = connection_source(declare)
     deploy = declare.stage("Deploy", pipelines.deployment())
     push = {"tags": {"includes": ["v*"]}, "branches": {"includes": ["main"]}}
     declaration = pipelines.declaration(source, deploy, triggers=trigger("Code", **push))
@@ -199,6 +197,15 @@ def test_a_filter_by_tags_stands_alone(pipelines: Any, declare: Any) -> None:
         STRUCTURE,
         "Trigger of source action 'Code' filters a push by tags and by branches or file paths: tags must be alone",
     )
+
+
+def test_a_pattern_that_is_none_is_refused(pipelines: Any, declare: Any) -> None:
+    source = connection_source(declare)
+    deploy = declare.stage("Deploy", pipelines.deployment())
+    push = {"branches": {"includes": ["main"]}, "filePaths": {"includes": ["model-{build"]}}
+    code, message = refused(pipelines, pipelines.declaration(source, deploy, triggers=trigger("Code", **push)))
+    assert code == STRUCTURE
+    assert "filePaths: the pattern 'model-{build' has a group that is not closed" in message
 
 
 def test_a_name_is_given_once_and_an_update_is_the_next_version(pipelines: Any, declare: Any) -> None:

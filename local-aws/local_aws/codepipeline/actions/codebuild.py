@@ -11,6 +11,7 @@ from typing import Any
 from local_aws.codebuild import pipeline_build
 from local_aws.codebuild.pipeline_build import PipelineBuild
 from local_aws.codepipeline import execution_record
+from local_aws.codepipeline.actions import build_failure
 from local_aws.codepipeline.actions.protocol import ActionFailed, ActionResult, ActionRun, provider
 from local_aws.iam import authorization
 from local_aws.principal import ADMINISTRATOR, acting_as
@@ -49,7 +50,7 @@ def build(run: ActionRun) -> ActionResult:
             cloud.call("codebuild", "StopBuild", {"id": build_id})
         raise ActionFailed(f"Build {build_id} was stopped.")
     if body["buildStatus"] != "SUCCEEDED":
-        raise ActionFailed(_failure(body))
+        raise ActionFailed(build_failure.told(cloud, body))
     exported = {item["name"]: item.get("value", "") for item in body.get("exportedEnvironmentVariables", [])}
     return ActionResult(variables=exported, external_execution_id=build_id)
 
@@ -85,13 +86,3 @@ def _revision(run: ActionRun, artifact: str) -> str:
     """The commit that an artifact holds, where a source action made it."""
     body = execution_record.find(run.cloud, run.pipeline, run.execution_id)
     return str(body["_artifacts"][artifact].get("revision", ""))
-
-
-def _failure(body: dict[str, Any]) -> str:
-    """The phase in which a build ended badly, and what that phase says of it."""
-    message = f"Build {body['id']} ended {body['buildStatus']}"
-    bad = [phase for phase in body.get("phases", []) if phase.get("phaseStatus") not in (None, "SUCCEEDED")]
-    if not bad:
-        return f"{message}."
-    told = [context["message"] for context in bad[0].get("contexts", []) if context.get("message")]
-    return f"{message} in phase {bad[0]['phaseType']}" + (f": {'; '.join(told)}" if told else ".")
