@@ -45,10 +45,11 @@ def test_a_plain_model_trainer_runs_its_drivers_and_shows_the_log(cloud: Any, sc
     (sources / "requirements.txt").write_text("scikit-learn==1.9.0\n")
     scripts.s3.put_object(Bucket=scripts.bucket, Key="data/a.csv", Body=b"1")
     trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = cloud.client("iam").create_role(
-        RoleName=f"role-{scripts.bucket}",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )["Role"]["Arn"]
+    iam, name = cloud.client("iam"), f"role-{scripts.bucket}"
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    # The SDK simulates what a training job may need, network interfaces included, before it starts one.
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=policy(everything))
     (tmp_path / "run.py").write_text(SCRIPT)
     config = tmp_path / "config.yaml"
     config.write_text("SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n")
@@ -72,3 +73,7 @@ def test_a_plain_model_trainer_runs_its_drivers_and_shows_the_log(cloud: Any, sc
     status, artifact = told.stdout.split("STATUS ")[1].split()
     assert status == "Completed"
     assert scripts.archive(artifact) == {"m": "trained"}
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
