@@ -1,21 +1,29 @@
-"""What a team's account has before the first push: the foundation stack and the serving image.
-
-On AWS the same stack is deployed by the same calls, and the image is built by Docker.
-"""
+"""A team's account: the stack of its CI/CD, deployed by the command that also deploys it on AWS."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 
 ROOT = Path(__file__).parents[1]
-STACK = "foundation"
+PROJECT = "sagemaker-mlflow"
+STACK = f"{PROJECT}-cicd"
+REPOSITORY = f"rehearsal/{PROJECT}"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+EXPERIMENT = "iris"
+
+
+class NotDeployed(Exception):
+    """A stack that could not be deployed; what it was about is printed already."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,33 @@ class Account:
     """The account as the commands of the rooms are told of it: environment variables, and nothing else."""
 
     environment: dict[str, str]
+
+    @classmethod
+    def of(cls, cloud: str, mlflow: str) -> Account:
+        """The account of a local cloud at this address."""
+        return cls(
+            {
+                "AWS_ENDPOINT_URL": cloud,
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": "rehearsal",
+                "AWS_SECRET_ACCESS_KEY": "rehearsal",
+                "MLFLOW_TRACKING_URI": mlflow,
+                "MLFLOW_EXPERIMENT_NAME": EXPERIMENT,
+            }
+        )
+
+    @property
+    def git_remote(self) -> str:
+        """Where the team's repository is pushed to."""
+        return f"{self.environment['AWS_ENDPOINT_URL']}/git/{REPOSITORY}"
+
+    @property
+    def build_pipeline(self) -> str:
+        return f"{PROJECT}-model-build"
+
+    @property
+    def deploy_pipeline(self) -> str:
+        return f"{PROJECT}-model-deploy"
 
     def client(self, service: str) -> Any:
         """A boto3 client of the account."""
@@ -34,54 +69,66 @@ class Account:
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
         )
 
+    def outputs(self) -> dict[str, str]:
+        """What the stack says of itself."""
+        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
-def prepare(cloud: str, mlflow: str, home: Path) -> Account:
-    """Deploy the foundation stack and build the serving image, where they are not there already."""
-    access = {
-        "AWS_ENDPOINT_URL": cloud,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "rehearsal",
-        "AWS_SECRET_ACCESS_KEY": "rehearsal",
-    }
-    outputs = _deploy_foundation(Account(access).client("cloudformation"))
-    image = _build_serving_image(outputs["ServingRepositoryUri"], home)
-    return Account(
-        {
-            **access,
-            "MLFLOW_TRACKING_URI": mlflow,
-            "ARTIFACT_BUCKET": outputs["ArtifactBucket"],
-            "SERVING_IMAGE": image,
-            "JOB_ROLE_ARN": outputs["JobRoleArn"],
-            "ENDPOINT_ROLE_ARN": outputs["EndpointRoleArn"],
-        }
+
+def deploy_stack(account: Account, home: Path, say: Callable[[str], None]) -> None:
+    """`python -m cicd deploy`, and then what a person does in the console: finish the connection to the repository.
+
+    Raises `NotDeployed`.
+    """
+    parameters = home / "cicd-parameters.yaml"
+    parameters.write_text(
+        yaml.safe_dump(
+            {
+                "project_name": PROJECT,
+                "stack": STACK,
+                "repository": REPOSITORY,
+                "mlflow_tracking_uri": account.environment["MLFLOW_TRACKING_URI"],
+                "mlflow_experiment_name": EXPERIMENT,
+                "serving_python": PYTHON,
+            },
+            sort_keys=False,
+        )
     )
+    command = [sys.executable, "-m", "cicd", "deploy", "--yes", "--parameters", str(parameters.resolve())]
+    deployed = subprocess.Popen(
+        command,
+        env={**os.environ, **account.environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert deployed.stdout is not None  # noqa: S101 - it was started with a pipe
+    for line in deployed.stdout:
+        say(line.rstrip())
+    if deployed.wait() != 0:
+        raise NotDeployed(f"python -m cicd deploy ended with exit code {deployed.returncode}: see what it says above.")
+    _finish_connections(account, say)
 
 
-def _deploy_foundation(cloudformation: Any) -> dict[str, str]:
-    request = {
-        "StackName": STACK,
-        "TemplateBody": (ROOT / "cicd" / "foundation.yaml").read_text(),
-        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+def _finish_connections(account: Account, say: Callable[[str], None]) -> None:
+    for connection in account.client("codeconnections").list_connections()["Connections"]:
+        if connection["ConnectionStatus"] == "PENDING":
+            name = connection["ConnectionArn"].rpartition("/")[2]
+            address = f"{account.environment['AWS_ENDPOINT_URL']}/_local/connections/{name}/finish"
+            with urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=10):  # noqa: S310
+                say(f"The connection {connection['ConnectionName']} is finished, as a person does it in the console.")
+
+
+def hand_tools(account: Account, home: Path) -> dict[str, str]:
+    """What a shell needs besides, to run model_build and model_deploy by hand: the stack's outputs, and the image."""
+    outputs = account.outputs()
+    return {
+        "ARTIFACT_BUCKET": outputs["ArtifactBucket"],
+        "JOB_ROLE_ARN": outputs["JobRoleArn"],
+        "ENDPOINT_ROLE_ARN": outputs["EndpointRoleArn"],
+        "SERVING_IMAGE": _build_serving_image(outputs["ServingRepositoryUri"], home),
     }
-    try:
-        cloudformation.describe_stacks(StackName=STACK)
-    except cloudformation.exceptions.ClientError:
-        cloudformation.create_stack(**request)
-        cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
-    else:
-        _update(cloudformation, request)
-    described = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-
-
-def _update(cloudformation: Any, request: dict[str, Any]) -> None:
-    try:
-        cloudformation.update_stack(**request)
-    except cloudformation.exceptions.ClientError as error:
-        if "No updates are to be performed" not in str(error):
-            raise
-    else:
-        cloudformation.get_waiter("stack_update_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
 
 
 def _build_serving_image(repository: str, home: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from demo.account import Account, prepare
+from demo.account import Account, NotDeployed, deploy_stack, hand_tools
 
 LOCAL = Path(".local")
 START_SECONDS = 120
@@ -136,9 +136,15 @@ def up() -> None:
             raise click.ClickException(
                 f"A server is gone again: read {CLOUD.home}/server.log and {MLFLOW.home}/server.log"
             )
-        account = prepare(cloud, mlflow, CLOUD.home)
+        account = Account.of(cloud, mlflow)
+        try:
+            deploy_stack(account, CLOUD.home, click.echo)
+        except NotDeployed as error:
+            raise click.ClickException(str(error)) from error
+        account = Account({**account.environment, **hand_tools(account, CLOUD.home)})
         undo.pop_all()
-    click.echo(f"AWS:    {cloud}\nMLflow: {mlflow}")
+    click.echo(f"\nAWS:    {cloud} (also for a browser)\nMLflow: {mlflow}")
+    click.echo(f"\nTo push there:\n  git remote add local {account.git_remote}\n  git push local main")
     click.echo(f"\nIn a shell that should use them:\n  source {environment_file(account)} && source .venv/bin/activate")
 
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from demo.account import ROOT, Account, prepare
+from demo.account import ROOT, Account, NotDeployed, deploy_stack
+from demo.build import read_build
+from demo.delivery import Delivery, NotDelivered
+from demo.repository import GitFailed, Repository
 from demo.services import CLOUD, LOCAL, NotStarted, running
+from demo.traffic import Traffic
 
 FOLDER = LOCAL / "demo"
 INTERRUPTED = 130
@@ -38,9 +37,13 @@ class Walk:
         self.console = Console()
         self.summary: dict[str, Any] = {
             "seconds": {},
+            "executions": [],
             "trials": [],
             "registered_versions": [],
             "pinned_version": None,
+            "updates": [],
+            "requests": 0,
+            "failed_requests": 0,
             "endpoints": [],
             "predictions": [],
             "ok": False,
@@ -58,13 +61,17 @@ class Walk:
             self.summary["seconds"][name] = seconds
         self.console.print(f"[green]done[/green] in {seconds:.1f} s\n")
 
+    def say(self, line: str) -> None:
+        """Print a line as it is."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def go(self) -> None:
-        """Walk all legs; raises `LegFailed` at the first that does not end well."""
+        """Walk all legs; raises at the first that does not end well."""
         started = time.perf_counter()
         with self.leg("services", "1  Start the local cloud and MLflow"):
             context = running()
             cloud, mlflow = context.__enter__()
-            self.console.print(f"AWS answers at {cloud}, MLflow at {mlflow}", soft_wrap=True)
+            self.say(f"AWS answers at {cloud} (watch it there with a browser), MLflow at {mlflow}")
         try:
             self._walk(cloud, mlflow)
         finally:
@@ -72,53 +79,100 @@ class Walk:
         self.summary["seconds"]["total"] = round(time.perf_counter() - started, 2)
 
     def _walk(self, cloud: str, mlflow: str) -> None:
-        with self.leg("account", "2  Set up the account: bucket, roles, registry of images"):
-            account = prepare(cloud, mlflow, CLOUD.home)
-            self.console.print(
-                f"bucket {account.environment['ARTIFACT_BUCKET']}\nimage  {account.environment['SERVING_IMAGE']}",
-                soft_wrap=True,
-            )
-        pins = read_pins(ROOT / "buildspec.yml")
-        with self.leg("build", "3  Build: a SageMaker Pipeline prepares, tunes, registers"):
-            self._build(account, pins)
-        with self.leg("deploy", "4  Release: pin a version, to staging, smoke test, to prod"):
-            pinned = self._pin(pins)
-            self._deploy(account, pinned)
-        with self.leg("invoke", "5  Invoke the prod endpoint"):
-            self._invoke(account, f"{pinned['MODEL_NAME']}-prod")
+        with self.leg("account", "2  Set up: the team's repository, and the stack of its CI/CD"):
+            account = Account.of(cloud, mlflow)
+            repository = Repository.clone(ROOT, FOLDER / "repository", account.git_remote, self.say)
+            repository.push()
+            deploy_stack(account, CLOUD.home, self.say)
+        model = repository.pins.model_name
+        with self.leg("build", "3  git push: the build pipeline prepares, tunes, registers"):
+            self._build(account, repository)
+        first, best = self._versions()
+        with self.leg("deploy", f"4  Pin version {first}, git push: to staging, approval, to prod"):
+            self._release(account, repository, first, model)
+        with self.leg("update", f"5  Pin version {best}, git push: the same way, while clients keep calling"):
+            self._update(account, repository, best, model)
+        with self.leg("invoke", "6  Invoke the prod endpoint"):
+            self._invoke(account, f"{model}-prod")
+        with self.leg("rollback", f"7  Roll back: pin version {first} again, git push"):
+            self._update(account, repository, first, model)
+        if self.summary["failed_requests"]:
+            raise LegFailed(f"{self.summary['failed_requests']} requests failed during the updates.")
         self.summary["ok"] = True
 
-    def _build(self, account: Account, pins: dict[str, str]) -> None:
-        outcome = FOLDER / "build.json"
-        outcome.unlink(missing_ok=True)
-        variables = {"MODEL_NAME": pins["MODEL_NAME"], "EXECUTION_ROLE_ARN": account.environment["JOB_ROLE_ARN"]}
-        self._run(account, ["model_build", "--summary", str(outcome)], variables)
-        built = json.loads(outcome.read_text())
+    def _build(self, account: Account, repository: Repository) -> None:
+        notes = repository.folder / "model-build" / "CHANGES.md"
+        noted = notes.read_text() if notes.exists() else "# Why it was trained\n\n"
+        notes.write_text(f"{noted}- {datetime.now(UTC):%Y-%m-%d %H:%M:%S}: to rehearse the loop\n")
+        repository.commit("Train: note why")
+        commit = self._push(repository)
+        self._follow(account, account.build_pipeline, commit)
+        built = read_build(account, repository.pins.model_name, commit, FOLDER / "build.json")
         self.summary["trials"] = built["trials"]
         self.summary["registered_versions"] = built["registered_versions"]
         self.summary["pinned_version"] = built["best_version"]
-        if not built["registered_versions"]:
-            raise LegFailed("No trial passed the gate, so there is no version to release.")
 
-    def _pin(self, pins: dict[str, str]) -> dict[str, str]:
-        """Do what a person does to release: write the version into a copy of buildspec.yml, and read it from there."""
-        before = (ROOT / "buildspec.yml").read_text()
-        version = self.summary["pinned_version"]
-        after = re.sub(r"(?m)^(\s*MODEL_VERSION:).*$", rf'\1 "{version}"', before)
-        released = FOLDER / "buildspec.yml"
-        released.write_text(after)
-        self.console.print(
-            f'In buildspec.yml a person writes  MODEL_VERSION: "{version}"  (here: in the copy {released})'
-        )
-        return read_pins(released)
+    def _versions(self) -> tuple[str, str]:
+        """The version that is released first, and the best one, which replaces it."""
+        versions, best = self.summary["registered_versions"], self.summary["pinned_version"]
+        others = [version for version in versions if version != best]
+        if not others:
+            raise LegFailed(f"{len(versions)} trials passed the gate: a release and a rollback need two versions.")
+        return str(others[0]), str(best)
 
-    def _deploy(self, account: Account, pins: dict[str, str]) -> None:
-        variables = {**pins, "EXECUTION_ROLE_ARN": account.environment["ENDPOINT_ROLE_ARN"]}
-        self._run(account, ["model_deploy", "--approve"], variables)
-        endpoints = account.client("sagemaker").list_endpoints(NameContains=pins["MODEL_NAME"])["Endpoints"]
+    def _release(self, account: Account, repository: Repository, version: str, model: str) -> None:
+        if self._pin(repository, version):
+            self._follow(account, account.deploy_pipeline, self._push(repository), approve=True)
+        else:
+            self.say(f"Version {version} is pinned and served already.")
+        endpoints = account.client("sagemaker").list_endpoints(NameContains=model)["Endpoints"]
         self.summary["endpoints"] = sorted(
             item["EndpointName"] for item in endpoints if item["EndpointStatus"] == "InService"
         )
+
+    def _update(self, account: Account, repository: Repository, version: str, model: str) -> None:
+        with Traffic(account.client("sagemaker-runtime"), f"{model}-prod") as traffic:
+            self._pin(repository, version)
+            pushed = time.monotonic()
+            self._follow(account, account.deploy_pipeline, self._push(repository), approve=True)
+            answered = traffic.only_from(version)
+        self.summary["requests"] += sum(traffic.answers.values()) + len(traffic.failures)
+        self.summary["failed_requests"] += len(traffic.failures)
+        if traffic.failures:
+            self.say(f"{len(traffic.failures)} requests failed, the first: {traffic.failures[0]}")
+        if answered is None:
+            raise LegFailed(f"{model}-prod does not answer with version {version}: {dict(traffic.answers)}.")
+        seconds = round(answered - pushed, 2)
+        self.summary["updates"].append(
+            {"version": version, "seconds_from_push_to_prod": seconds, "answers": dict(traffic.answers)}
+        )
+        told = ", ".join(f"{count} by version {name}" for name, count in traffic.answers.items())
+        self.say(
+            f"prod answers with version {version}, {seconds:.1f} s after the push. Requests meanwhile: {told}; "
+            f"{len(traffic.failures)} failed"
+        )
+
+    def _pin(self, repository: Repository, version: str) -> bool:
+        """Do what a person does to release, or to roll back: edit the one line, and commit it."""
+        if not repository.pin(version):
+            return False
+        self.say(f'In buildspec.yml a person writes  MODEL_VERSION: "{version}"')
+        return repository.commit(f"Serve version {version}")
+
+    def _push(self, repository: Repository) -> str:
+        self.say("$ git push local main")
+        return repository.push()
+
+    def _follow(self, account: Account, pipeline: str, commit: str, *, approve: bool = False) -> None:
+        self.summary["executions"].append(
+            Delivery(account.client, pipeline, self.say).follow(commit, self._approve if approve else None)
+        )
+
+    def _approve(self, plan: str) -> str:
+        self.say("The approval waits for a person, who reads the plan:")
+        for line in plan.splitlines():
+            self.say(f"    {line}")
+        return "Approved by the rehearsal"
 
     def _invoke(self, account: Account, endpoint: str) -> None:
         # A second to import, which nothing before this leg needs.
@@ -137,18 +191,6 @@ class Walk:
             table.add_row(f"{row[0]}, {row[1]}", f"{row[2]}, {row[3]}", name, true)
         self.console.print(table)
 
-    def _run(self, account: Account, module: list[str], variables: dict[str, str]) -> None:
-        environment = {**os.environ, **account.environment, **variables}
-        code = subprocess.run([sys.executable, "-m", *module], env=environment, check=False).returncode
-        if code != 0:
-            raise LegFailed(f"python -m {' '.join(module)} ended with exit code {code}.")
-
-
-def read_pins(buildspec: Path) -> dict[str, str]:
-    """The pinned model and version that a buildspec hands to its commands."""
-    variables = yaml.safe_load(buildspec.read_text())["env"]["variables"]
-    return {name: str(variables[name]) for name in ("MODEL_NAME", "MODEL_VERSION")}
-
 
 def main() -> int:
     """Walk, write the summary, say what to try next; the exit code is 0 only if all of it happened."""
@@ -161,8 +203,9 @@ def main() -> int:
         FOLDER.mkdir(parents=True)
         walk.go()
         code = 0
-    except (LegFailed, NotStarted) as error:
-        walk.console.print(f"[red]The walk ended early:[/red] {error}")
+    except (LegFailed, NotStarted, NotDeployed, NotDelivered, GitFailed) as error:
+        walk.console.print("[red]The walk ended early:[/red]", end=" ")
+        walk.say(str(error))
     except KeyboardInterrupt:
         walk.console.print("[red]Interrupted[/red]: every process that was started is stopped.")
         code = INTERRUPTED
@@ -188,11 +231,10 @@ def _say_what_next(walk: Walk) -> None:
     total = walk.summary["seconds"]["total"]
     walk.console.print(
         f"[bold green]All of it happened, in {total:.0f} s.[/bold green] The figures are in {FOLDER / 'summary.json'}. "
-        f"What ran is stopped again; runs, models and endpoints are kept in {LOCAL}/.\n\n"
+        f"What ran is stopped again; the repository, runs, models and endpoints are kept in {LOCAL}/.\n\n"
         "Try next:\n"
-        "  make up          start them again, with all that was made, and keep them: MLflow's pages, too\n"
-        "  source .local/env && source .venv/bin/activate\n"
-        "  python -m model_deploy invoke --endpoint iris-decision-tree-prod --row 5.1,3.5,1.4,0.2\n"
+        "  make up          start them again, with all that was made, and keep them: their pages, too\n"
+        f"  cd {FOLDER}/repository, edit MODEL_VERSION in buildspec.yml, git commit -a, git push local main\n"
         "  make down        stop them",
         highlight=False,
         soft_wrap=True,

@@ -8,37 +8,52 @@ from typing import Any
 
 import pytest
 
-LEGS = ("services", "account", "build", "deploy", "invoke", "total")
+LEGS = ("services", "account", "build", "deploy", "update", "invoke", "rollback", "total")
+BUILD = ["Source", "Build"]
+DEPLOY = ["Source", "Package", "Staging", "Approve", "Prod"]
 
 
-def test_the_walk_ends_with_predictions_and_a_second_one_adds_nothing(start_walk: Callable[[], Any]) -> None:
+def test_the_walk_ends_with_a_rollback_and_a_second_one_trains_nothing(start_walk: Callable[[], Any]) -> None:
     first = start_walk()
     assert first.process.wait(300) == 0, first.output
     summary = first.summary
     assert summary["ok"] is True
     assert set(summary) == {
-        "seconds", "trials", "registered_versions", "pinned_version", "endpoints", "predictions", "ok",
+        "seconds", "executions", "trials", "registered_versions", "pinned_version", "updates", "requests",
+        "failed_requests", "endpoints", "predictions", "ok",
     }  # fmt: skip
     assert all(summary["seconds"][leg] >= 0 for leg in LEGS)
     assert len(summary["trials"]) == 4
-    assert summary["pinned_version"] in summary["registered_versions"]
+    best = summary["pinned_version"]
+    assert best in summary["registered_versions"]
     assert summary["endpoints"] == ["iris-decision-tree-prod", "iris-decision-tree-staging"]
     right = [it for it in summary["predictions"] if it["predicted"] == it["true"]]
     assert len(right) >= len(summary["predictions"]) - 1
+
+    assert [execution["pipeline"].partition("model-")[2] for execution in summary["executions"]] == [
+        "build", "deploy", "deploy", "deploy",
+    ]  # fmt: skip
+    for execution, stages in zip(summary["executions"], [BUILD, DEPLOY, DEPLOY, DEPLOY], strict=True):
+        assert execution["status"] == "Succeeded"
+        assert execution["stages"] == [{"name": name, "status": "Succeeded"} for name in stages]
+    # The update goes to the best version, the rollback back to the one before; clients call all the while.
+    before = next(version for version in summary["registered_versions"] if version != best)
+    assert [update["version"] for update in summary["updates"]] == [str(best), str(before)]
+    assert all(set(update["answers"]) == {str(best), str(before)} for update in summary["updates"])
+    assert summary["requests"] > 100
+    assert summary["failed_requests"] == 0
     assert first.processes() == []
 
     second = start_walk()
     assert second.process.wait(300) == 0, second.output
     assert second.summary["registered_versions"] == summary["registered_versions"]
     assert "Tune was not run again" in second.output
-    assert second.output.count("nothing to change") >= 2
+    assert f"Version {before} is pinned and served already" in second.output
+    assert second.summary["failed_requests"] == 0
     assert second.processes() == []
 
 
-@pytest.mark.parametrize(
-    "moment",
-    ["Start the local cloud", "AWS answers", "Build: a SageMaker Pipeline", "Tune: Executing", "Deploying iris"],
-)
+@pytest.mark.parametrize("moment", ["Start the local cloud", "AWS answers", "Tune: Executing", "Prod / Deploy"])
 def test_an_interrupt_at_any_moment_leaves_no_process(start_walk: Callable[[], Any], moment: str) -> None:
     walk = start_walk()
     walk.wait_for(moment)
