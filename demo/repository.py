@@ -53,14 +53,22 @@ class Repository:
         """
         repository = cls(folder, say)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _git(folder.parent, "clone", "--quiet", str(origin), str(folder))
+        _git(folder.parent, "clone", "--quiet", str(origin), folder.name)
         for name, value in SETTINGS.items():
             repository.git("config", name, value)
         repository.git("checkout", "--quiet", "-B", BRANCH)
         repository.git("remote", "add", REMOTE, remote)
-        if repository.git("ls-remote", "--heads", REMOTE, BRANCH):
+        if repository._was_pushed():
             repository._take_up()
         return repository
+
+    def _was_pushed(self) -> bool:
+        try:
+            return bool(self.git("ls-remote", "--heads", REMOTE, BRANCH))
+        except GitFailed as error:
+            if "not found" in str(error):
+                return False
+            raise
 
     def _take_up(self) -> None:
         """Go on from the remote's branch: its history and its pins, and the files of the clone."""
