@@ -92,6 +92,7 @@ def decide(cloud: Cloud, principal: Principal, asked: Access, resource_policies:
         asked.aliases,
         asked.unknown,
         trust.own_names(account, principal),
+        trust.account_names(account),
     )
     policies = Policies(
         role.policies,

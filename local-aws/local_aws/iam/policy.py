@@ -25,7 +25,8 @@ class Query:
     """What is asked: may `action` ("s3:GetObject") be done to `resource` (an ARN, or "*" where it has none)?
 
     `aliases` are other ARNs under which policies name the same resource. `resource_unknown` says that there is one
-    which this cloud cannot name. `principals` are the names of who asks, for policies that have a Principal.
+    which this cloud cannot name. `principals` are the names of who asks, for policies that have a Principal, and
+    `accounts` those of the account they belong to: a Deny of an account means all in it, an Allow leaves it to IAM.
     """
 
     action: str
@@ -34,6 +35,7 @@ class Query:
     aliases: tuple[str, ...] = ()
     resource_unknown: bool = False
     principals: frozenset[tuple[str, str]] = frozenset()
+    accounts: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Statement:
     def _names_principal(self, query: Query) -> bool:
         if self.not_principals:
             raise NotEvaluated("element NotPrincipal")
-        return self.principals is None or not self.principals.isdisjoint(query.principals)
+        meant = query.principals | query.accounts if self.denies else query.principals
+        return self.principals is None or not self.principals.isdisjoint(meant)
 
 
 @dataclass(frozen=True)

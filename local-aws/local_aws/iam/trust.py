@@ -20,16 +20,20 @@ def service_names(service: str) -> Names:
 
 
 def own_names(account: str, principal: Principal) -> Names:
-    """The names that mean this caller and nobody else."""
+    """The names that mean this caller itself: its own, and everyone's."""
     if principal.role_arn is None:
-        return frozenset({("AWS", principal.user_arn or f"arn:aws:iam::{account}:root")})
-    return frozenset({("AWS", principal.role_arn), ("AWS", session_arn(account, principal))})
+        return frozenset({("AWS", "*"), ("AWS", principal.user_arn or f"arn:aws:iam::{account}:root")})
+    return frozenset({("AWS", "*"), ("AWS", principal.role_arn), ("AWS", session_arn(account, principal))})
+
+
+def account_names(account: str) -> Names:
+    """The names that mean all who belong to the account, as far as IAM lets them."""
+    return frozenset({("AWS", account), ("AWS", f"arn:aws:iam::{account}:root")})
 
 
 def names(account: str, principal: Principal) -> Names:
-    """Every name under which a policy may mean this caller: its own, its account's, everyone's."""
-    everyones = {("AWS", "*"), ("AWS", account), ("AWS", f"arn:aws:iam::{account}:root")}
-    return own_names(account, principal) | everyones
+    """Every name under which a trust policy may mean this caller."""
+    return own_names(account, principal) | account_names(account)
 
 
 def session_arn(account: str, principal: Principal) -> str:

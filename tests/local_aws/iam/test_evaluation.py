@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -197,6 +198,13 @@ def test_a_resource_policy_grants_to_the_one_it_names_and_its_deny_wins() -> Non
     assert evaluation.decide(Policies((), resource=(read(named),)), query).allowed
     other = allow(Principal={"AWS": "arn:aws:iam::123456789012:role/s"})
     assert not evaluation.decide(Policies((), resource=(read(other),)), query).allowed
+    everyone = allow(Principal="*")
+    query = replace(query, principals=frozenset({role, ("AWS", "*")}), accounts=frozenset({("AWS", "123456789012")}))
+    assert evaluation.decide(Policies((), resource=(read(everyone),)), query).allowed
+    account = allow(Principal={"AWS": "123456789012"})
+    assert not evaluation.decide(Policies((), resource=(read(account),)), query).allowed
+    against = Policies((read(allow("*", "*")),), resource=(read({**account, "Effect": "Deny"}),))
+    assert not evaluation.decide(against, query).allowed
     against = Policies((read(allow("*", "*")),), resource=(read({**named, "Effect": "Deny"}),))
     assert evaluation.decide(against, query).reason == "with an explicit deny in a resource-based policy"
 
