@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import pytest
+from botocore.exceptions import WaiterError
 from click.testing import Result
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -245,6 +246,44 @@ def test_an_endpoint_where_another_version_answers_fails_and_moves_no_alias(
         "The s", "S"
     )
     assert "staging" not in registry.get_registered_model("usurped").aliases
+
+
+def test_a_version_that_crashes_at_its_start_leaves_the_one_before_and_says_where_to_look(
+    cloud: Any,
+    deploy: Deploy,
+    registered: Register,
+    put_stack: Callable[[Path, str], None],
+    image_of: Callable[[Path, str, str], str],
+    predictions: Callable[[str], list[str]],
+    tmp_path: Path,
+) -> None:
+    registry = registered("crashing")
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    assert deploy("package", "--output", str(good), MODEL_NAME="crashing", MODEL_VERSION="1").exit_code == 0
+    put_stack(good, "staging")
+    assert deploy("smoke-test", "--release", str(good), STAGE="staging").exit_code == 0
+
+    (tmp_path / "image").mkdir()
+    image = image_of(tmp_path / "image", "raise SystemExit('the licence has run out')", "c")
+    ran = deploy("package", "--output", str(bad), MODEL_NAME="crashing", MODEL_VERSION="2", SERVING_IMAGE=image)
+    assert ran.exit_code == 0, ran.stderr
+    with pytest.raises(WaiterError):
+        put_stack(bad, "staging")
+
+    stack = cloud.client("cloudformation").describe_stacks(StackName="crashing-staging")["Stacks"][0]
+    events = cloud.client("cloudformation").describe_stack_events(StackName="crashing-staging")["StackEvents"]
+    reasons = [event["ResourceStatusReason"] for event in events if event["ResourceStatus"] == "UPDATE_FAILED"]
+    assert stack["StackStatus"].startswith("UPDATE_ROLLBACK")
+    assert any("CloudWatch" in reason for reason in reasons), reasons
+    logs = cloud.client("logs")
+    group = "/aws/sagemaker/Endpoints/crashing-staging"
+    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    assert any("the licence has run out" in line for line in lines), "what failed is still there to be read"
+    assert predictions("crashing-staging") == ["setosa", "versicolor", "versicolor"]
+
+    failed = deploy("smoke-test", "--release", str(bad), STAGE="staging")
+    assert (failed.exit_code, "Its stack was not updated" in failed.stderr) == (1, True)
+    assert registry.get_model_version_by_alias("crashing", "staging").version == "1"
 
 
 def test_a_registry_that_is_down_fails_the_smoke_test_after_the_endpoint_answered(
