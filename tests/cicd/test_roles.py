@@ -1,0 +1,187 @@
+"""Each role can do its own work and nothing else: its policies evaluated, action by action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+ACCOUNT = "us-east-1:123456789012"
+ENDPOINT = f"arn:aws:sagemaker:{ACCOUNT}:endpoint/"
+PIPELINE = f"arn:aws:sagemaker:{ACCOUNT}:pipeline/"
+STACK = f"arn:aws:cloudformation:{ACCOUNT}:stack/"
+ALARM = f"arn:aws:cloudwatch:{ACCOUNT}:alarm:"
+ENDPOINT_LOG = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints/"
+BUILD_LOG = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/codebuild/"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+IMAGES = f"arn:aws:ecr:{ACCOUNT}:repository/"
+TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+TO_CLOUDFORMATION = {"iam:PassedToService": "cloudformation.amazonaws.com"}
+BUILDS = ("ModelBuildRole", "ServingImageRole", "PackageRole", "SmokeTestStagingRole", "SmokeTestProdRole")
+# What has no ARN, or is listed all or nothing.
+WITHOUT_ARN = {
+    "ecr:GetAuthorizationToken",
+    "cloudwatch:PutMetricData",
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:DeregisterScalableTarget",
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:PutScalingPolicy",
+    "application-autoscaling:RegisterScalableTarget",
+}
+
+
+@pytest.fixture(scope="module")
+def places(deployed: Any) -> dict[str, str]:
+    """What stands for what in the tables below."""
+    outputs, resources = deployed.outputs(), deployed.resources()
+    roles = {
+        name: f"arn:aws:iam::123456789012:role/{value}" for name, value in resources.items() if name.endswith("Role")
+    }
+    return {
+        **roles,
+        "bucket": f"arn:aws:s3:::{outputs['ArtifactBucket']}",
+        "releases": f"arn:aws:s3:::{outputs['PipelineBucket']}",
+        "topic": outputs["NotificationTopicArn"],
+        "connection": outputs["ConnectionArn"],
+        "project": deployed.project,
+        "projects": f"arn:aws:codebuild:{ACCOUNT}:project/{deployed.project}",
+        "reports": f"arn:aws:codebuild:{ACCOUNT}:report-group/{deployed.project}",
+    }
+
+
+def may(cloud: Any, role: str, action: str, resource: str, context: dict[str, str] | None = None) -> bool:
+    """What the policies of a role decide."""
+    entries = [
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+        for key, value in (context or {}).items()
+    ]
+    answer = cloud.client("iam").simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource], ContextEntries=entries
+    )
+    return answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource", "context"),
+    [
+        ("ModelBuildRole", "sagemaker:StartPipelineExecution", PIPELINE + "iris-tree-build", {}),
+        ("ModelBuildRole", "sagemaker:CreatePipeline", PIPELINE + "iris-tree-build", {}),
+        ("ModelBuildRole", "sagemaker:StopPipelineExecution", PIPELINE + "iris-tree-build/execution/abc", {}),
+        ("ModelBuildRole", "iam:PassRole", "{JobRole}", TO_SAGEMAKER),
+        ("ModelBuildRole", "s3:PutObject", "{bucket}/code/0123/prepare.py", {}),
+        ("ModelBuildRole", "s3:ListBucket", "{bucket}", {"s3:prefix": "data/built-in/iris/"}),
+        ("ModelBuildRole", "s3:ListBucket", "arn:aws:s3:::flowers", {"s3:prefix": "any"}),
+        ("ModelBuildRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
+        ("ModelBuildRole", "codebuild:CreateReport", "{reports}-model-build-tests", {}),
+        ("JobRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
+        ("JobRole", "sagemaker:CreateTrainingJob", f"arn:aws:sagemaker:{ACCOUNT}:training-job/x", {}),
+        ("JobRole", "s3:GetObject", "arn:aws:s3:::flowers/train.csv", {}),
+        ("JobRole", "iam:PassRole", "{JobRole}", TO_SAGEMAKER),
+        ("EndpointRole", "s3:GetObject", "{bucket}/models/iris/x/model.tar.gz", {}),
+        ("EndpointRole", "s3:PutObject", "{bucket}/capture/iris-prod/x.jsonl", {}),
+        ("ServingImageRole", "ecr:PutImage", IMAGES + "{project}/serving", {}),
+        ("ServingImageRole", "ecr:DescribeImages", IMAGES + "{project}/serving", {}),
+        ("PackageRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
+        ("PackageRole", "s3:PutObject", "{bucket}/models/iris/x/model.tar.gz", {}),
+        ("PackageRole", "s3:PutObject", "{releases}/iris-model-deploy/Release/abc", {}),
+        ("PackageRole", "s3:PutObject", "{releases}/cache/package/abc", {}),
+        ("PackageRole", "cloudformation:DescribeStacks", STACK + "iris-tree-prod/abc", {}),
+        ("SmokeTestStagingRole", "sagemaker:InvokeEndpoint", ENDPOINT + "iris-tree-staging", {}),
+        ("SmokeTestProdRole", "sagemaker:InvokeEndpoint", ENDPOINT + "iris-tree-prod", {}),
+        (
+            "SmokeTestProdRole",
+            "sagemaker:DescribeModel",
+            f"arn:aws:sagemaker:{ACCOUNT}:model/iris-tree-prod-Model-x",
+            {},
+        ),
+        ("SmokeTestProdRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
+        ("StagingDeployRole", "sagemaker:CreateEndpoint", ENDPOINT + "iris-tree-staging", {}),
+        ("StagingDeployRole", "sagemaker:CreateModel", f"arn:aws:sagemaker:{ACCOUNT}:model/iris-staging-Model-x", {}),
+        ("StagingDeployRole", "sagemaker:CreateModel", f"arn:aws:sagemaker:{ACCOUNT}:model/model-x", {}),
+        ("StagingDeployRole", "iam:PassRole", "{EndpointRole}", TO_SAGEMAKER),
+        ("StagingDeployRole", "logs:CreateLogGroup", ENDPOINT_LOG + "iris-tree-staging", {}),
+        ("ProdDeployRole", "cloudwatch:PutMetricAlarm", ALARM + "iris-tree-prod-latency", {}),
+        ("ProdDeployRole", "sagemaker:UpdateEndpoint", ENDPOINT + "iris-tree-prod", {}),
+        ("PipelineRole", "codebuild:StartBuild", "{projects}-package", {}),
+        ("PipelineRole", "codeconnections:UseConnection", "{connection}", {}),
+        ("PipelineRole", "iam:PassRole", "{ProdDeployRole}", TO_CLOUDFORMATION),
+        ("PipelineRole", "cloudformation:UpdateStack", STACK + "iris-tree-prod/abc", {}),
+        ("PipelineRole", "sns:Publish", "{topic}", {}),
+    ],
+)
+def test_a_role_can_do_its_work(
+    cloud: Any, places: dict[str, str], role: str, action: str, resource: str, context: dict[str, str]
+) -> None:
+    assert may(cloud, places[role], action, resource.format_map(places), context)
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource", "context"),
+    [
+        ("ModelBuildRole", "sagemaker:InvokeEndpoint", ENDPOINT + "iris-tree-staging", {}),
+        ("ModelBuildRole", "sagemaker:CreateEndpoint", ENDPOINT + "iris-tree-staging", {}),
+        ("ModelBuildRole", "sagemaker:StartPipelineExecution", PIPELINE + "others-build", {}),
+        ("ModelBuildRole", "sagemaker:DeletePipeline", PIPELINE + "iris-tree-build", {}),
+        ("ModelBuildRole", "iam:PassRole", "{EndpointRole}", TO_SAGEMAKER),
+        ("ModelBuildRole", "iam:PassRole", "{JobRole}", TO_CLOUDFORMATION),
+        ("ModelBuildRole", "s3:PutObject", "{bucket}/models/iris/x/model.tar.gz", {}),
+        ("ModelBuildRole", "s3:PutObject", "{releases}/iris-model-deploy/Release/abc", {}),
+        ("ModelBuildRole", "s3:PutObject", "{releases}/cache/package/abc", {}),
+        ("ModelBuildRole", "secretsmanager:GetSecretValue", SECRET + "payroll-AbCdEf", {}),
+        ("ModelBuildRole", "cloudformation:UpdateStack", STACK + "iris-tree-prod/abc", {}),
+        ("JobRole", "s3:GetObject", "{bucket}/models/iris/x/model.tar.gz", {}),
+        ("JobRole", "s3:GetObject", "{bucket}/capture/iris-prod/x.jsonl", {}),
+        ("JobRole", "iam:PassRole", "{EndpointRole}", TO_SAGEMAKER),
+        ("EndpointRole", "s3:PutObject", "{bucket}/models/iris/x/model.tar.gz", {}),
+        ("EndpointRole", "sagemaker:CreateTrainingJob", f"arn:aws:sagemaker:{ACCOUNT}:training-job/x", {}),
+        ("EndpointRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
+        ("ServingImageRole", "ecr:PutImage", IMAGES + "others/serving", {}),
+        ("ServingImageRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
+        ("ServingImageRole", "s3:GetObject", "{bucket}/models/iris/x/model.tar.gz", {}),
+        ("PackageRole", "sagemaker:InvokeEndpoint", ENDPOINT + "iris-tree-prod", {}),
+        ("PackageRole", "cloudformation:UpdateStack", STACK + "iris-tree-prod/abc", {}),
+        ("PackageRole", "s3:PutObject", "{bucket}/code/0123/prepare.py", {}),
+        ("PackageRole", "iam:PassRole", "{EndpointRole}", TO_SAGEMAKER),
+        ("SmokeTestStagingRole", "sagemaker:InvokeEndpoint", ENDPOINT + "iris-tree-prod", {}),
+        ("SmokeTestProdRole", "sagemaker:InvokeEndpoint", ENDPOINT + "iris-tree-staging", {}),
+        ("SmokeTestProdRole", "sagemaker:InvokeEndpoint", ENDPOINT + "others-prod", {}),
+        ("SmokeTestProdRole", "sagemaker:UpdateEndpoint", ENDPOINT + "iris-tree-prod", {}),
+        ("StagingDeployRole", "sagemaker:UpdateEndpoint", ENDPOINT + "iris-tree-prod", {}),
+        ("StagingDeployRole", "sagemaker:DeleteEndpoint", ENDPOINT + "iris-tree-prod", {}),
+        ("StagingDeployRole", "iam:PassRole", "{JobRole}", TO_SAGEMAKER),
+        ("StagingDeployRole", "cloudwatch:DeleteAlarms", ALARM + "iris-tree-prod-latency", {}),
+        ("ProdDeployRole", "logs:DeleteLogGroup", ENDPOINT_LOG + "iris-tree-staging", {}),
+        ("PipelineRole", "iam:PassRole", "{EndpointRole}", TO_SAGEMAKER),
+        ("PipelineRole", "iam:PassRole", "{ProdDeployRole}", TO_SAGEMAKER),
+        ("PipelineRole", "cloudformation:DeleteStack", STACK + "payroll/abc", {}),
+        ("PipelineRole", "codebuild:StartBuild", f"arn:aws:codebuild:{ACCOUNT}:project/others", {}),
+        ("PipelineRole", "s3:GetObject", "{bucket}/models/iris/x/model.tar.gz", {}),
+    ],
+)
+def test_a_role_can_do_nothing_else(
+    cloud: Any, places: dict[str, str], role: str, action: str, resource: str, context: dict[str, str]
+) -> None:
+    assert not may(cloud, places[role], action, resource.format_map(places), context)
+
+
+@pytest.mark.parametrize("role", BUILDS)
+def test_builds_write_their_own_log_only(cloud: Any, places: dict[str, str], role: str) -> None:
+    assert may(cloud, places[role], "logs:PutLogEvents", f"{BUILD_LOG}{places['project']}:log-stream:x")
+    assert not may(cloud, places[role], "logs:PutLogEvents", f"{BUILD_LOG}others:log-stream:x")
+
+
+def test_no_role_is_granted_whole_services_or_everything(cloud: Any, places: dict[str, str]) -> None:
+    iam, roles = cloud.client("iam"), [arn for name, arn in places.items() if name.endswith("Role")]
+    assert len(roles) == 10
+    for name in (arn.rpartition("/")[2] for arn in roles):
+        assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for statement in document["Statement"]:
+                actions, resources = (
+                    [value] if isinstance(value, str) else value
+                    for value in (statement["Action"], statement["Resource"])
+                )
+                assert [action for action in actions if "*" in action and action != "kms:GenerateDataKey*"] == []
+                assert "*" not in resources or set(actions) <= WITHOUT_ARN
