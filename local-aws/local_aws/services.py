@@ -2,6 +2,7 @@
 
 import local_aws.cloudformation
 import local_aws.codebuild.builds
+import local_aws.codecommit.changes
 import local_aws.codecommit.commits
 import local_aws.codecommit.repositories
 import local_aws.codepipeline.actions.codecommit_source

@@ -33,13 +33,13 @@ def get_branch(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
 @CODECOMMIT.operation("ListBranches")
 def list_branches(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """The names of all branches."""
-    return {"branches": list(repository.branches(cloud, _there(cloud, request["repositoryName"])))}
+    return {"branches": list(repository.branches(cloud, there(cloud, request["repositoryName"])))}
 
 
 @CODECOMMIT.operation("CreateBranch")
 def create_branch(cloud: Cloud, request: dict[str, Any]) -> None:
     """A new branch at a commit, of which the rules of EventBridge learn as of a push."""
-    name, branch, commit_id = _there(cloud, request["repositoryName"]), request["branchName"], request["commitId"]
+    name, branch, commit_id = there(cloud, request["repositoryName"]), request["branchName"], request["commitId"]
     if branch in repository.branches(cloud, name):
         raise AwsError("BranchNameExistsException", f"A branch named {branch} exists in {name} already")
     _commit(cloud, name, commit_id, "CommitDoesNotExistException")
@@ -53,7 +53,7 @@ def create_branch(cloud: Cloud, request: dict[str, Any]) -> None:
 @CODECOMMIT.operation("DeleteBranch")
 def delete_branch(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """Remove a branch that is not the default one; of one that is not there, answer nothing, as CodeCommit does."""
-    name, branch = _there(cloud, request["repositoryName"]), request["branchName"]
+    name, branch = there(cloud, request["repositoryName"]), request["branchName"]
     if repository.default_branch(cloud, name) == branch:
         raise AwsError("DefaultBranchCannotBeDeletedException", f"{branch} is the default branch of {name}")
     commit_id = repository.branches(cloud, name).get(branch)
@@ -75,7 +75,7 @@ def update_default_branch(cloud: Cloud, request: dict[str, Any]) -> None:
 @CODECOMMIT.operation("GetCommit")
 def get_commit(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """A commit by its whole id."""
-    name = _there(cloud, request["repositoryName"])
+    name = there(cloud, request["repositoryName"])
     commit = _commit(cloud, name, request["commitId"], "CommitIdDoesNotExistException")
     return {
         "commit": {
@@ -93,7 +93,7 @@ def get_commit(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
 @CODECOMMIT.operation("GetFile")
 def get_file(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """A file at a commit, a branch or a tag, or on the default branch."""
-    name, file = _there(cloud, request["repositoryName"]), request["filePath"].strip("/")
+    name, file = there(cloud, request["repositoryName"]), request["filePath"].strip("/")
     wanted = request.get("commitSpecifier") or repository.default_branch(cloud, name) or ""
     folder = repository.path(cloud, name)
     for revision in (wanted, f"refs/heads/{wanted}", f"refs/tags/{wanted}"):
@@ -128,17 +128,17 @@ def _described(folder: Path, commit_id: str, file: str) -> list[str]:
     return rows[0].partition("\t")[0].split() if file and len(rows) == 1 else []
 
 
-def _there(cloud: Cloud, name: str) -> str:
+def there(cloud: Cloud, name: str) -> str:
     """The name of a repository that is there; raises `AwsError` (RepositoryDoesNotExistException)."""
     return str(named(cloud, name)["repositoryName"])
 
 
 def _tip(cloud: Cloud, name: str, branch: str) -> str:
-    there = repository.branches(cloud, _there(cloud, name))
-    if branch not in there:
-        known = ", ".join(there) or "none"
+    tips = repository.branches(cloud, there(cloud, name))
+    if branch not in tips:
+        known = ", ".join(tips) or "none"
         raise AwsError("BranchDoesNotExistException", f"{name} has no branch {branch}. There are: {known}")
-    return there[branch]
+    return tips[branch]
 
 
 def _commit(cloud: Cloud, name: str, commit_id: str, code: str) -> repository.Commit:

@@ -90,3 +90,50 @@ def test_a_deleted_repository_is_gone_for_git_and_comes_back_empty(sources: Any,
     assert "repositoryId" not in api.delete_repository(repositoryName=name)
     api.create_repository(repositoryName=name)
     assert work.git("ls-remote", sources.url(name)) == ""
+
+
+def test_files_are_committed_by_api_and_start_pipelines_as_a_push_does(sources: Any, working_copy: Any) -> None:
+    name, api = sources.codecommit_repository(), sources.codecommit
+    first = api.put_file(
+        repositoryName=name, branchName="main", filePath="dir/a.txt", fileContent=b"one", name="Ada", email="ada@x.com"
+    )
+    assert api.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"] == first["commitId"]
+    pipeline = sources.on_codecommit(name, polls=True)
+    made = api.create_commit(
+        repositoryName=name,
+        branchName="main",
+        parentCommitId=first["commitId"],
+        commitMessage="Three at once",
+        putFiles=[{"filePath": "b.sh", "fileContent": b"#!/bin/sh\n", "fileMode": "EXECUTABLE"}],
+        deleteFiles=[{"filePath": "dir/a.txt"}],
+    )
+    assert [row["absolutePath"] for row in made["filesAdded"]] == ["b.sh"]
+    assert [row["absolutePath"] for row in made["filesDeleted"]] == ["dir/a.txt"]
+    [execution] = sources.started_by_pushes(pipeline)
+    assert sources.variables(execution)["CommitMessage"] == "Three at once"
+    assert sources.zip(execution).namelist() == ["b.sh"]
+    clone = working_copy()
+    clone.git("clone", "--quiet", sources.url(name), "clone")
+    assert clone.git("-C", "clone", "log", "-1", "--format=%an", first["commitId"]) == "Ada"
+
+
+def test_a_commit_by_api_on_what_is_not_the_tip_or_changes_nothing_is_refused(sources: Any) -> None:
+    name, api = sources.codecommit_repository(), sources.codecommit
+    first = api.put_file(repositoryName=name, branchName="main", filePath="a.txt", fileContent=b"one")["commitId"]
+    change = {"repositoryName": name, "branchName": "main", "filePath": "a.txt"}
+    with pytest.raises(ClientError, match="ParentCommitIdRequiredException"):
+        api.put_file(**change, fileContent=b"two")
+    with pytest.raises(ClientError, match="ParentCommitIdOutdatedException"):
+        api.put_file(**change, fileContent=b"two", parentCommitId="c" * 40)
+    with pytest.raises(ClientError, match="SameFileContentException"):
+        api.put_file(**change, fileContent=b"one", parentCommitId=first)
+    with pytest.raises(ClientError, match="InvalidPathException"):
+        api.put_file(**{**change, "filePath": "../a"}, fileContent=b"two", parentCommitId=first)
+    with pytest.raises(ClientError, match="BranchDoesNotExistException"):
+        api.put_file(**{**change, "branchName": "other"}, fileContent=b"two", parentCommitId=first)
+    with pytest.raises(ClientError, match="FileDoesNotExistException"):
+        api.create_commit(
+            repositoryName=name, branchName="main", parentCommitId=first, deleteFiles=[{"filePath": "nothing"}]
+        )
+    with pytest.raises(ClientError, match="FileEntryRequiredException"):
+        api.create_commit(repositoryName=name, branchName="main", parentCommitId=first)
