@@ -36,19 +36,30 @@ def give_up(action_id: str) -> None:
 
 
 def begin(cloud: Cloud, execution_id: str, pipeline: Pipeline, stage: Stage, action: Action) -> None:
-    """Enter a new run of an action into the execution's row, and start it in a thread of its own."""
+    """Enter a new run of an action into the execution's row, and start it in a thread of its own.
+
+    Nothing is started where the execution was asked to stop meanwhile.
+    """
     action_id = str(uuid.uuid4())
     body = cloud.store.get(execution_record.KIND, execution_id)
     record = _record(cloud, body, pipeline, stage, action, action_id)
 
-    def enter(found: Body) -> Body:
+    def enter(found: Body) -> Body | None:
+        if found["status"] != IN_PROGRESS:
+            return None
         kept = found["_stages"][stage.name]["actions"]
         changed = execution_record.change_stage(found, stage.name, actions={**kept, action.name: action_id})
         return {**changed, "_actions": {**changed["_actions"], action_id: record}}
 
+    # Known before it is in the row: from then on it may be given up.
+    _STOPPING[action_id] = threading.Event()
     body = execution_record.change(cloud, execution_id, enter)
+    if action_id not in body["_actions"]:
+        del _STOPPING[action_id]
+        return
     state_events.action(cloud, body, action_id, "STARTED")
     if record["status"] == FAILED:
+        del _STOPPING[action_id]
         state_events.action(cloud, body, action_id, "FAILED")
     else:
         carry_on(cloud, execution_id, pipeline, action, action_id)
@@ -56,7 +67,7 @@ def begin(cloud: Cloud, execution_id: str, pipeline: Pipeline, stage: Stage, act
 
 def carry_on(cloud: Cloud, execution_id: str, pipeline: Pipeline, action: Action, action_id: str) -> None:
     """Start the thread of a run that is in the row already: after a restart this is how an approval goes on."""
-    _STOPPING[action_id] = threading.Event()
+    _STOPPING.setdefault(action_id, threading.Event())
     run = _ActionThread(cloud, execution_id, pipeline, action, action_id)
     threading.Thread(target=run.work, name=f"action {action.name} {execution_id}", daemon=True).start()
 

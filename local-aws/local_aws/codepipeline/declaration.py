@@ -76,7 +76,6 @@ class Pipeline:
     name: str
     version: int
     role_arn: str
-    type: str
     execution_mode: str
     bucket: str
     stages: tuple[Stage, ...]
@@ -113,7 +112,6 @@ def read(pipeline: Mapping[str, Any]) -> Pipeline:
         name=pipeline["name"],
         version=pipeline.get("version", 1),
         role_arn=pipeline["roleArn"],
-        type=pipeline.get("pipelineType", "V1"),
         execution_mode=pipeline.get("executionMode", SUPERSEDED),
         bucket=store.get("location", ""),
         stages=tuple(_stage(stage) for stage in pipeline["stages"]),

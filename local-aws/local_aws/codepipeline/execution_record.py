@@ -129,14 +129,14 @@ def change_action(cloud: Cloud, execution_id: str, action_id: str, apply: Callab
     return done
 
 
-def failed_action(action: Body, message: str, code: str, **members: Any) -> Body:
+def failed_action(action: Body, message: str, code: str) -> Body:
     """The record of an action that did not succeed."""
     output = action.get("output", {})
     result = {
         **output.get("executionResult", {}),
         "errorDetails": {"code": code, "message": message[:_LONGEST_MESSAGE]},
     }
-    return {**action, **members, "status": FAILED, "output": {**output, "executionResult": result}}
+    return {**action, "status": FAILED, "output": {**output, "executionResult": result}}
 
 
 def with_result(action: Body, **members: str) -> Body:

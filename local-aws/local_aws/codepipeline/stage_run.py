@@ -48,13 +48,18 @@ class StageRun:
     def _ended(self, names: list[str]) -> list[Body]:
         """Wait until none of these actions is in progress, or the execution is over; their records."""
 
-        def settled(body: Body) -> bool:
+        def started(body: Body) -> list[Body]:
             records = execution_record.actions_of(body, self._stage.name)
-            return not execution_record.is_active(body) or all(records[name]["status"] != IN_PROGRESS for name in names)
+            return [records[name] for name in names if name in records]
+
+        def settled(body: Body) -> bool:
+            return not execution_record.is_active(body) or all(
+                record["status"] != IN_PROGRESS for record in started(body)
+            )
 
         while True:
             body = self._body()
-            records = [execution_record.actions_of(body, self._stage.name)[name] for name in names]
+            records = started(body)
             running = [record for record in records if record["status"] == IN_PROGRESS]
             if settled(body):
                 return records
