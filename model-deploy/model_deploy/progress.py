@@ -32,9 +32,16 @@ class ConsoleProgress:
         if plan.action is Action.NOTHING:
             self._say(f"Plan for {name}: nothing to change, it serves {plan.serves_now} already")
             return
-        now = f"it serves {plan.serves_now}" if plan.serves_now else "it is not there yet"
-        if plan.action is Action.CREATE_ANEW:
-            now = "its creation failed before, and the remains are removed first"
+        if plan.now is None:
+            there = "its creation failed before, and the remains are removed first"
+            now = there if plan.action is Action.CREATE_ANEW else "it is not there yet"
+            parameters = plan.deployment.parameters
+            self._say(
+                f"Plan for {name}: {plan.action} ({now}); it will serve {plan.serves_then} on "
+                f"{parameters['InstanceCount']} {parameters['InstanceType']}"
+            )
+            return
+        now = f"it serves {plan.serves_now}"
         table = Table(title=f"Plan for {name}: {plan.action}; {now}", title_justify="left")
         for heading in ("", "now", "then"):
             table.add_column(heading, overflow="fold")

@@ -52,6 +52,10 @@ def _refuse_missing_bucket(s3: Any, bucket: str) -> None:
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
+        # A role that may list a prefix of the bucket alone is told 403 here; that it was told 404 of the key shows the
+        # bucket to be there.
+        if error.response["Error"]["Code"] in ("403", "AccessDenied", "Forbidden"):
+            return
         raise DeploymentError(
             f"ARTIFACT_BUCKET is {bucket!r}, and there is no such bucket for this account. Create it or correct it."
         ) from error

@@ -52,7 +52,7 @@ def test_a_pin_goes_to_staging_and_with_approval_to_prod_and_back_again(
         capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert first.returncode == 0, first.stderr
-    assert "Plan for walk-staging: create; it is not there yet" in first.stdout
+    assert "Plan for walk-staging: create (it is not there yet)" in first.stdout
     assert "Smoke test of walk-staging passed: 3 rows as the model predicts them" in first.stdout
     assert "prod is untouched: deploy it with --approve" in first.stdout
     assert predictions("walk-staging") == ["setosa", "versicolor", "versicolor"]

@@ -31,13 +31,13 @@ def _last_lines(cloud: Cloud, build: dict[str, Any], phase: str) -> list[str]:
     place = build.get("logs", {})
     if "groupName" not in place or "streamName" not in place:
         return []
-    logs = cloud.client("logs")
+    # Whoever may read the pipeline sees it here, whether or not the action's role may read logs.
+    with acting_as(ADMINISTRATOR):
+        logs = cloud.client("logs")
     try:
-        # Whoever may read the pipeline sees it here, whether or not the action's role may read logs.
-        with acting_as(ADMINISTRATOR):
-            events = logs.get_log_events(
-                logGroupName=place["groupName"], logStreamName=place["streamName"], limit=_NEWEST
-            )["events"]
+        events = logs.get_log_events(logGroupName=place["groupName"], logStreamName=place["streamName"], limit=_NEWEST)[
+            "events"
+        ]
     except logs.exceptions.ResourceNotFoundException:
         # A project may keep no logs.
         return []
