@@ -41,9 +41,19 @@ class Front:
             with acting_as(principal):
                 if principal.role_arn is not None and service is not None and service not in SERVICES:
                     gate.check(self._cloud, service, environ)
+                if principal.role_arn is not None and service == "s3":
+                    return self._s3_for_a_role(environ, start_response)
                 return self._respond(service, environ, start_response)
         except AwsError as error:
             return wire.send(wire.refusal(_model(service, environ), error), start_response)
+
+    def _s3_for_a_role(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        started: list[tuple[Any, ...]] = []
+        answer = self._respond("s3", environ, lambda *line: started.append(line))
+        if started[-1][0].startswith("404") and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            gate.check_absence(self._cloud, environ)
+        start_response(*started[-1])
+        return answer
 
     def _respond(self, service: str | None, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if service == "sagemaker" and environ["PATH_INFO"].startswith("/endpoints/"):

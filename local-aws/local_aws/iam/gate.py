@@ -17,7 +17,7 @@ from local_aws.cloud import Cloud
 from local_aws.contract import service_model
 from local_aws.errors import AwsError
 from local_aws.iam import authorization, bucket_policies, s3_access, sessions
-from local_aws.iam.access import MODEL_NAMES
+from local_aws.iam.access import MODEL_NAMES, Access
 from local_aws.iam.s3_access import S3Request
 from local_aws.principal import ADMINISTRATOR, Principal
 
@@ -78,6 +78,18 @@ def check(cloud: Cloud, service: str, environ: Environ) -> None:
         return
     operation, request = _asked(service, environ)
     authorization.check(cloud, service, operation, request)
+
+
+def check_absence(cloud: Cloud, environ: Environ) -> None:
+    """Refuse to tell the acting role that an object is not there, where it may not list what is.
+
+    Raises `AwsError` (AccessDenied): https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (Permissions).
+    Whether a condition on s3:prefix holds there is not documented: the key counts as the prefix.
+    """
+    bucket, _, key = _s3(environ).path.lstrip("/").partition("/")
+    if key and bucket_policies.exists(bucket):
+        asked = Access("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (key,)})
+        authorization.demand(cloud, "s3", asked, bucket_policies.of(bucket))
 
 
 def _s3(environ: Environ) -> S3Request:

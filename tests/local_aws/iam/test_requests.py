@@ -58,6 +58,20 @@ def test_objects_are_read_and_listed_below_the_prefix_that_is_allowed(roles: Any
     denied(s3.list_buckets, "s3:ListAllMyBuckets", 'on resource: "*"')
 
 
+def test_a_missing_object_is_a_secret_from_a_role_that_may_not_list(roles: Any, bucket: str) -> None:
+    reader = allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*")
+    s3 = roles.client(roles.make(reader), "s3")
+    denied(s3.get_object, "s3:ListBucket", Bucket=bucket, Key="missing")
+    with pytest.raises(ClientError, match="403"):
+        s3.head_object(Bucket=bucket, Key="missing")
+    lister = roles.client(roles.make(reader, allow("s3:ListBucket", f"arn:aws:s3:::{bucket}")), "s3")
+    with pytest.raises(lister.exceptions.NoSuchKey):
+        lister.get_object(Bucket=bucket, Key="missing")
+    everywhere = roles.client(roles.make(allow("s3:GetObject")), "s3")
+    with pytest.raises(everywhere.exceptions.NoSuchBucket):
+        everywhere.get_object(Bucket=f"{bucket}-2", Key="missing")
+
+
 def test_a_copy_reads_the_one_and_writes_the_other(roles: Any, bucket: str) -> None:
     roles.cloud.client("s3").put_object(Bucket=bucket, Key="from/x", Body=b"x")
     copy = {"Bucket": bucket, "Key": "to/x", "CopySource": {"Bucket": bucket, "Key": "from/x"}}
