@@ -28,6 +28,8 @@ _KEPT = timedelta(days=30)
 # https://docs.aws.amazon.com/codebuild/latest/userguide/test-permissions.html
 _ADDING = ("codebuild:CreateReport", "codebuild:BatchPutTestCases", "codebuild:UpdateReport")
 _MESSAGE = 4096
+# https://docs.aws.amazon.com/codebuild/latest/userguide/test-report.html: failed ones first, the rest is cut off
+_MOST_CASES = 500
 
 
 def add(cloud: Cloud, build: Mapping[str, Any], spec: ReportSpec, source: Path, expand: Callable[[str], str]) -> str:
@@ -57,16 +59,17 @@ def add(cloud: Cloud, build: Mapping[str, Any], spec: ReportSpec, source: Path, 
         "created": at,
         "expired": at + _KEPT,
         "exportConfig": group["exportConfig"],
-        "truncated": False,
+        "truncated": len(cases) > _MOST_CASES,
         "testSummary": {
             "total": len(cases),
             "statusCounts": dict(counts),
             "durationInNanoSeconds": sum(case["durationInNanoSeconds"] for case in cases),
         },
     }
+    kept = sorted(cases, key=lambda case: case["status"] != "FAILED") if body["truncated"] else cases
     with cloud.store.transaction():
         cloud.store.create(REPORT, arn, body)
-        cloud.store.create(CASES, arn, {"cases": [{**case, "expired": at + _KEPT} for case in cases]})
+        cloud.store.create(CASES, arn, {"cases": [{**case, "expired": at + _KEPT} for case in kept[:_MOST_CASES]]})
     return arn
 
 

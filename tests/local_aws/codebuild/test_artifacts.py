@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -90,6 +92,43 @@ def test_a_source_that_is_no_zip_or_not_there_fails_the_download(builds: Any, bo
 
     assert built.context("DOWNLOAD_SOURCE").startswith("CLIENT_ERROR: ")
     assert said in built.context("DOWNLOAD_SOURCE")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "text"),
+    [("../out.txt", 0o644, ""), ("/out.txt", 0o644, ""), ("link", 0o120777, "../../other"), ("link", 0o120777, "/etc")],
+)
+def test_a_source_that_leads_outside_is_refused(builds: Any, name: str, mode: int, text: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        member = zipfile.ZipInfo(name)
+        member.external_attr = mode << 16
+        archive.writestr(member, text)
+    builds.put("outside.zip", buffer.getvalue())
+
+    project = builds.project(source={"type": "S3", "location": f"{builds.bucket}/outside.zip"})
+    built = builds.ended(builds.start(project))
+
+    assert "leads outside of the source" in built.context("DOWNLOAD_SOURCE")
+
+
+def test_programs_and_links_of_a_source_stay_what_they_are(builds: Any) -> None:
+    buffer = io.BytesIO()
+    spec = _spec("./run.sh", "readlink link")
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, mode, text in (
+            ("buildspec.yml", 0o100644, spec),
+            ("run.sh", 0o100755, "#!/bin/sh\necho ran"),
+            ("link", 0o120777, "run.sh"),
+        ):
+            member = zipfile.ZipInfo(name)
+            member.external_attr = mode << 16
+            archive.writestr(member, text)
+    builds.put("modes.zip", buffer.getvalue())
+
+    project = builds.project(source={"type": "S3", "location": f"{builds.bucket}/modes.zip"})
+
+    assert builds.ended(builds.start(project)).said == ["ran", "run.sh"]
 
 
 def test_a_git_repository_that_is_not_here_is_named(builds: Any) -> None:
