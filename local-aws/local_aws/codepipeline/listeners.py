@@ -37,11 +37,15 @@ class Listener:
     filters: tuple[PushFilter, ...] | None
 
 
-def of(cloud: Cloud, repository: str) -> list[Listener]:
+def every(cloud: Cloud) -> list[Listener]:
     """The source actions of all pipelines that read a repository, in the order the pipelines were made."""
     pipelines = (body["pipeline"] for body in cloud.store.all(definitions.KIND))
-    found = (listener for pipeline in pipelines for listener in _of(pipeline))
-    return [listener for listener in found if listener.repository == repository]
+    return [listener for pipeline in pipelines for listener in _of(pipeline)]
+
+
+def of(cloud: Cloud, repository: str) -> list[Listener]:
+    """Those of them that read one repository."""
+    return [listener for listener in every(cloud) if listener.repository == repository]
 
 
 def _of(pipeline: Mapping[str, Any]) -> Iterator[Listener]:

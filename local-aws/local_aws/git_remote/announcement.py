@@ -54,7 +54,9 @@ def _nobody(cloud: Cloud, name: str, update: RefUpdate) -> Iterator[str]:
     )
     there = listeners.of(cloud, name)
     if not there:
-        yield f"No pipeline listens to the repository {name}."
+        others = sorted({listener.repository for listener in listeners.every(cloud)})
+        listed = f" Listened to: {', '.join(others)}." if others else ""
+        yield f"No pipeline listens to the repository {name}.{listed}"
         return
     yield f"No pipeline listens to the {what} of {name}. Listened to:"
     for listener in there:

@@ -234,10 +234,15 @@ def test_a_push_during_an_execution_becomes_the_next_one_with_its_own_commit(sou
     assert [sources.variables(each)["CommitId"] for each in sources.started_by_pushes(pipeline)] == commits
 
 
-def test_a_deleted_pipeline_is_not_listened_to_any_more(sources: Any, work: Any) -> None:
+def test_a_deleted_pipeline_does_not_listen_any_more_and_other_repositories_are_named(sources: Any, work: Any) -> None:
     repository = sources.repository()
     pushed_before(sources, work, repository)
+    other = sources.repository()
     pipeline = sources.on_connection(repository)
+    sources.on_connection(other)
     sources.pipelines.delete_pipeline(name=pipeline)
     work.commit(a_txt="two")
-    assert work.push(sources.url(repository)) == f"No pipeline listens to the repository {repository}."
+    said = work.push(sources.url(repository))
+    assert said.startswith(f"No pipeline listens to the repository {repository}. Listened to: ")
+    assert other in said
+    assert f" {repository}," not in said
