@@ -9,7 +9,7 @@ import io
 import random
 import string
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -33,11 +33,6 @@ def shown(artifacts: Iterable[Artifact]) -> list[dict[str, Any]]:
         {"name": artifact.name, "s3location": {"bucket": artifact.bucket, "key": artifact.key}}
         for artifact in artifacts
     ]
-
-
-def located(details: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The same as events name them, where the location is spelled as in the API."""
-    return [{"name": detail["name"], "s3location": dict(detail["s3location"])} for detail in details]
 
 
 def read_file(cloud: Cloud, artifact: Artifact, path: str) -> str:

@@ -77,5 +77,8 @@ def test_state_changes_are_told_to_eventbridge(pipelines: Any, declare: Any, clo
     assert sorted(told) == [f"CodePipeline {what} Execution State Change" for what in ("Action", "Pipeline", "Stage")]
     action = told["CodePipeline Action Execution State Change"]
     assert (action["stage"], action["action"], action["type"]["category"]) == ("Approve", "Ask", "Approval")
+    assert action["execution-result"]["error-code"] == "JobFailed"
+    assert action["execution-result"]["external-execution-summary"].endswith(": no")
+    assert told["CodePipeline Pipeline Execution State Change"]["pipeline-execution-attempt"] == 1
     events.remove_targets(Rule=rule, Ids=["queue"])
     events.delete_rule(Name=rule)
