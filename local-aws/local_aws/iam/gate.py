@@ -37,12 +37,14 @@ def signature(environ: Environ) -> tuple[str, str] | None:
     found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if found is not None:
         return found[1], found[2]
-    query = environ.get("QUERY_STRING", "")
-    if "X-Amz-Credential=" in query:
-        found = _CREDENTIAL.search(f"Credential={parse_qs(query)['X-Amz-Credential'][0]}")
-        return (found[1], found[2]) if found else None
+    if "Credential=" not in (query := environ.get("QUERY_STRING", "")) and "AWSAccessKeyId=" not in query:
+        return None
+    given = {name: values[0] for name, values in parse_qs(query).items()}
+    found = _CREDENTIAL.search(f"Credential={given.get('X-Amz-Credential', '')}")
+    if found is not None:
+        return found[1], found[2]
     # Addresses that are signed beforehand in the older way are S3's.
-    return (parse_qs(query)["AWSAccessKeyId"][0], "s3") if "AWSAccessKeyId=" in query else None
+    return (given["AWSAccessKeyId"], "s3") if "AWSAccessKeyId" in given else None
 
 
 def principal(cloud: Cloud, environ: Environ) -> Principal:
@@ -54,7 +56,7 @@ def principal(cloud: Cloud, environ: Environ) -> Principal:
     token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN")
     query = environ.get("QUERY_STRING", "")
     if token is None and "x-amz-security-token=" in query.lower():
-        token = {name.lower(): values[0] for name, values in parse_qs(query).items()}["x-amz-security-token"]
+        token = {name.lower(): values[0] for name, values in parse_qs(query).items()}.get("x-amz-security-token")
     try:
         return sessions.authenticated(cloud, access_key, token)
     except AwsError as error:
