@@ -84,8 +84,22 @@ def stage(name: str, *actions: Any, **more: Any) -> Any:
     return {"name": name, "actions": list(actions), **more}
 
 
+def until(read: Any, good: Any, seconds: float, what: str) -> Any:
+    """What `read` answers once that is `good`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = read()
+        if good(found):
+            return found
+        if time.monotonic() > deadline:
+            pytest.fail(f"not {what} after {seconds} s: {found}")
+        time.sleep(0.01)
+
+
 class Pipelines:
     """Pipelines of one cloud, all on one repository; every name is new."""
+
+    until = staticmethod(until)
 
     def __init__(self, cloud: Any, folder: Path) -> None:
         self.cloud = cloud
@@ -262,17 +276,6 @@ class Pipelines:
             "actionExecutionDetails"
         ]
         return {detail["actionName"]: detail for detail in reversed(details)}
-
-
-def until(read: Any, good: Any, seconds: float, what: str) -> Any:
-    deadline = time.monotonic() + seconds
-    while True:
-        found = read()
-        if good(found):
-            return found
-        if time.monotonic() > deadline:
-            pytest.fail(f"not {what} after {seconds} s: {found}")
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

@@ -50,9 +50,12 @@ def test_a_build_is_stopped_with_its_execution(pipelines: Any, declare: Any) -> 
     pipelines.client.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution, abandon=True)
     assert pipelines.ended(name, execution)["status"] == "Stopped"
     client = pipelines.cloud.client("codebuild")
-    while (status := client.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"]) == "IN_PROGRESS":
-        pass
-    assert status == "STOPPED"
+    pipelines.until(
+        lambda: client.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"],
+        lambda status: status == "STOPPED",
+        30,
+        "stopped",
+    )
 
 
 def test_what_a_build_is_given_must_be_readable(pipelines: Any, declare: Any) -> None:

@@ -115,8 +115,9 @@ def test_a_stage_that_retries_by_itself_does_so_once(pipelines: Any, declare: An
     )
     first = pipelines.asked(name, "Approve")
     pipelines.answer(name, "Approve", first, "Rejected", "no")
-    while (second := pipelines.asked(name, "Approve")) == first:
-        pass
+    second = pipelines.until(
+        lambda: pipelines.asked(name, "Approve"), lambda token: token != first, 30, "asked a second time"
+    )
     assert pipelines.stages(name)["Approve"]["retryStageMetadata"]["autoStageRetryAttempt"] == 1
     pipelines.answer(name, "Approve", second, "Rejected", "no again")
     ended = pipelines.ended(name, execution)
