@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -37,9 +39,10 @@ def pipeline_execution(visit: Visit, name: str, execution_id: str) -> Response:
         stages=stages,
         approvals=waiting,
         typing=bool(waiting),
+        started_by=_started_by(execution.get("trigger", {})),
         failed=[stage.name for stage in stages if stage.status.tone == "bad"] if not status.moving else [],
         details=details,
-        superseder=lambda text: codepipelines.superseder(visit, name, text),
+        with_executions=lambda text: codepipelines.with_executions(visit, name, text),
         moving=status.moving,
     )
 
@@ -70,6 +73,17 @@ def retry_stage(visit: Visit, name: str, execution_id: str) -> Response:
     }
     visit.cloud.call(_SERVICE, "RetryStageExecution", request)
     return visit.go(visit.path(pipeline_execution, name=name, execution_id=execution_id))
+
+
+def _started_by(trigger: Mapping[str, Any]) -> str:
+    """What started an execution: the type of the trigger, and the branch that was pushed or whatever it tells."""
+    kind, detail = trigger.get("triggerType", ""), trigger.get("triggerDetail", "")
+    try:
+        push = json.loads(detail)
+        detail = f"{push['FullRepositoryName']} {push['BranchName']}"
+    except (ValueError, TypeError, KeyError):
+        pass
+    return f"{kind} · {detail}" if detail else str(kind)
 
 
 def _found(visit: Visit, name: str, execution_id: str) -> dict[str, Any]:

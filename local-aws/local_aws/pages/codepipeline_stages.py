@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from local_aws.pages.site import Visit
 from local_aws.pages.statuses import Status
@@ -199,7 +200,7 @@ def _path(visit: Visit, provider: str, latest: Response) -> str:
         return visit.addresses.build("stack", {"name": name.split("/")[1]})
     url = str(latest.get("externalExecutionUrl", ""))
     # The git remote speaks to git alone.
-    if url.startswith(f"{visit.cloud.settings.endpoint_url}/git/"):
+    if urlsplit(url).path.startswith("/git/") and urlsplit(url).hostname == "127.0.0.1":
         return ""
     return url if url.startswith(("http://", "https://", "/_local/")) else ""
 

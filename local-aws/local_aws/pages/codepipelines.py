@@ -39,7 +39,7 @@ def pipeline(visit: Visit, name: str) -> Response:
         stages=stages,
         approvals=waiting,
         executions=executions,
-        superseder=lambda text: superseder(visit, name, text),
+        with_executions=lambda text: with_executions(visit, name, text),
         typing=bool(waiting),
         moving=any(Status.of(row["status"]).moving for row in executions),
     )
@@ -89,14 +89,14 @@ def details_of(visit: Visit, name: str, execution_id: str) -> list[dict[str, Any
     return visit.cloud.call(_SERVICE, "ListActionExecutions", request)["actionExecutionDetails"]
 
 
-def superseder(visit: Visit, name: str, text: str) -> Markup:
-    """A text in which the ids of executions lead to them."""
+def with_executions(visit: Visit, name: str, text: str) -> Markup:
+    """A text in which the ids of the pipeline's executions, short as the pages show them, lead to them."""
     parts, end = [], 0
     for match in _UUID.finditer(text):
-        path = visit.addresses.build("pipeline_execution", {"name": name, "execution_id": match.group()})
-        parts += [
-            Markup.escape(text[end : match.start()]),
-            Markup('<a href="{}">{}</a>').format(path, match.group()[:8]),
-        ]
-        end = match.end()
+        row = visit.cloud.store.find("codepipeline_execution", match.group())
+        if row is not None and row["pipelineName"] == name:
+            path = visit.addresses.build("pipeline_execution", {"name": name, "execution_id": match.group()})
+            link = Markup('<a href="{}">{}</a>').format(path, match.group()[:8])
+            parts += [Markup.escape(text[end : match.start()]), link]
+            end = match.end()
     return Markup("").join([*parts, Markup.escape(text[end:])])

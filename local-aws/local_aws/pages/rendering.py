@@ -40,6 +40,12 @@ def status(name: str | Status) -> Markup:
     )
 
 
+def past(name: str) -> Markup:
+    """A status that something had once: what was under way then does not move any more."""
+    then = Status.of(name)
+    return status(Status(then.text, "quiet") if then.moving else then)
+
+
 def status_as(text: str, tone: str) -> Markup:
     """Words in a tone, with its sign."""
     return status(Status(text, tone))
@@ -77,6 +83,7 @@ _TEMPLATES.filters |= {
     "ago": times.ago,
     "status": status,
     "status_as": status_as,
+    "past": past,
     "linked": linked,
     "pretty": pretty,
     "segment": lambda text: quote(text, safe=""),

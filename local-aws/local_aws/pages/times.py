@@ -16,7 +16,7 @@ def ago(at: datetime | None) -> Markup:
     if at is None:
         return Markup("–")  # noqa: RUF001
     seconds = (now() - at).total_seconds()
-    text = f"in {span(-seconds)}" if seconds < -1 else "just now" if seconds < 2 else f"{span(round(seconds))} ago"
+    text = f"in {span(-seconds)}" if seconds < -1 else "just now" if seconds < 2 else f"{_roughly(seconds)} ago"
     exact = at.strftime("%Y-%m-%d %H:%M:%S UTC")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), exact, text)
 
@@ -30,6 +30,13 @@ def took(start: datetime | None, end: datetime | None) -> Markup:
     return Markup('<time datetime="PT{:.1f}S" title="{}">{}</time>').format(max(seconds, 0), exact, span(seconds))
 
 
+def _roughly(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size)
+    return f"{seconds // size:.0f} {unit}"
+
+
 def span(seconds: float) -> str:
     """A duration in its largest unit, with the next one where that says more: "4.2 s", "3 min 20 s", "2 d"."""
     seconds = max(seconds, 0)
@@ -39,5 +46,4 @@ def span(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 10 and seconds % 1 else f"{seconds:.0f} s"
     if seconds < 600:
         return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size)
-    return f"{seconds // size:.0f} {unit}"
+    return _roughly(seconds)
