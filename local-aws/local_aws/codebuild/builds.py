@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from local_aws.cloud import Cloud
-from local_aws.codebuild import overrides, projects, report_operations, run  # noqa: F401 - enters its operations
+from local_aws.codebuild import overrides, projects, report_operations, room, run  # noqa: F401 - enters its operations
 from local_aws.codebuild.failure import PhaseFailed
 from local_aws.codebuild.record import FAILED, IN_PROGRESS, KIND, Record
 from local_aws.codebuild.run import BuildRun
@@ -221,5 +220,5 @@ def fail_what_was_running(cloud: Cloud) -> None:
             record.end(FAILED, [PhaseFailed("INTERNAL_ERROR", "local-aws was stopped while the build was in progress")])
             record.complete(FAILED)
     for folder in (cloud.settings.home / "builds").glob("*"):
-        if folder.name not in ("cache",):
-            shutil.rmtree(folder, ignore_errors=True)
+        if folder.name != "cache":
+            room.remove(folder)

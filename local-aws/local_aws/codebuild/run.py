@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.cloud import Cloud
-from local_aws.codebuild import artifacts, docker, provisioning, reports, room, sources, variables
+from local_aws.codebuild import artifacts, daemon, provisioning, reports, room, sources, variables
 from local_aws.codebuild.agent import Agent
 from local_aws.codebuild.buildspec import PHASES, Buildspec, Phase
 from local_aws.codebuild.cache import Cache, CacheRefused, Place
@@ -36,6 +36,10 @@ from local_aws.principal import acting_as
 _LOG = logging.getLogger(__name__)
 SECONDS_OF_A_MINUTE = 60.0
 RUNS: dict[str, BuildRun] = {}
+
+
+class ServerStops(Exception):
+    """The server ends, and every process with it: what happens to a build now says nothing of it."""
 
 
 class BuildRun:
@@ -78,15 +82,16 @@ class BuildRun:
             shell.stop()
 
     def _guarded(self) -> None:
-        status = FAULT
         try:
             status = self._run()
         except Exception as error:
+            if self.cloud.stopping.is_set():
+                return
             _LOG.exception("build %s", self.name)
             self.record.end(FAULT, [PhaseFailed("INTERNAL_ERROR", f"{type(error).__name__}: {error}")])
-        finally:
-            self._close(status)
-            RUNS.pop(self.name, None)
+            status = FAULT
+        self._close(status)
+        RUNS.pop(self.name, None)
 
     def _run(self) -> str:
         self.record.tell_state()
@@ -126,6 +131,8 @@ class BuildRun:
             failures = work() or []
         except PhaseFailed as refused:
             failures = [refused]
+        if self.cloud.stopping.is_set():
+            raise ServerStops
         self.say(f"Phase complete: {name} State: {FAILED if failures else SUCCEEDED}")
         for context in failures or [PhaseFailed("", "")]:
             self.say(f"Phase context status code: {context.code} Message: {context.message}")
@@ -253,7 +260,7 @@ class BuildRun:
             shell.close()
         self._transcript.finish()
         self._forwarding.close()
-        ImageFolder(self.cloud.settings.home).forget(docker.prefix(self.name))
+        ImageFolder(self.cloud.settings.home).forget(daemon.prefix(self.name))
         self.record.complete(status, **self._finished)
         room.remove(self._folder)
 

@@ -199,8 +199,9 @@ def test_builds_are_listed_retried_and_deleted(builds: Any) -> None:
     assert codebuild.batch_get_builds(ids=ids)["buildsNotFound"] == ids
 
 
+@pytest.mark.parametrize("how", ["kill", "terminate"])
 def test_builds_in_progress_at_a_restart_have_failed_with_the_reason(
-    make_cloud: Any, builds_of: Any, tmp_path: Path
+    make_cloud: Any, builds_of: Any, tmp_path: Path, how: str
 ) -> None:
     cloud = make_cloud(tmp_path / "home")
     builds = builds_of(cloud)
@@ -209,7 +210,7 @@ def test_builds_in_progress_at_a_restart_have_failed_with_the_reason(
     while builds.get(build)["currentPhase"] != "BUILD":
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    cloud.process.kill()
+    getattr(cloud.process, how)()
     cloud.stop()
 
     again = make_cloud(tmp_path / "home")
