@@ -95,7 +95,7 @@ def team(cloud: Any, tmp_path: Path) -> Team:
     return new_team(cloud, tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def deployed(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Team:
     """A project whose stack is deployed; a test may not change it."""
     team = new_team(

@@ -78,19 +78,6 @@ def test_the_state_of_all_stages_is_shown(deployed: Any) -> None:
         assert word in shown
 
 
-def test_an_update_shows_what_changes_and_from_what(team: Any) -> None:
-    team.deploy()
-    team.write(branch="release")
-    done = team.run("deploy", "--yes")
-    assert done.returncode == 0, done.stderr
-    row = next(line for line in done.stdout.splitlines() if "Branch" in line)
-    assert "main" in row
-    assert "release" in row
-    assert "ModelDeployPipeline (Stages, Triggers)" in done.stdout
-    assert "2 changed" in done.stdout
-    assert team.status() == "UPDATE_COMPLETE"
-
-
 def test_a_failed_first_deployment_says_why_and_is_removed(team: Any, deployed: Any) -> None:
     team.write(project_name=deployed.project, stack=team.stack)
     done = team.run("deploy", "--yes")
@@ -102,25 +89,54 @@ def test_a_failed_first_deployment_says_why_and_is_removed(team: Any, deployed: 
     assert team.buckets() == set()
 
 
-def test_a_failed_update_is_rolled_back_and_says_why(team: Any, deployed: Any) -> None:
+def test_an_update_shows_what_changes_and_one_that_fails_is_rolled_back_and_says_why(team: Any, deployed: Any) -> None:
     before = team.deploy()
-    team.write(project_name=deployed.project, stack=team.stack)
+    team.write(branch="release")
     done = team.run("deploy", "--yes")
-    assert done.returncode == 1
-    assert "already exists" in done.stderr
-    assert "rolled back: everything is as it was" in done.stderr
+    assert done.returncode == 0, done.stderr
+    row = next(line for line in done.stdout.splitlines() if "Branch" in line)
+    assert "main" in row
+    assert "release" in row
+    assert "ModelDeployPipeline (Stages, Triggers)" in done.stdout
+    assert "2 changed" in done.stdout
+    assert team.status() == "UPDATE_COMPLETE"
+
+    # The names of another project are taken.
+    team.write(branch="release", project_name=deployed.project, stack=team.stack)
+    failed = team.run("deploy", "--yes")
+    assert failed.returncode == 1
+    assert "already exists" in failed.stderr
+    assert "rolled back: everything is as it was" in failed.stderr
     assert team.status() == "UPDATE_ROLLBACK_COMPLETE"
     assert team.outputs() == before
 
 
-def test_models_outlive_the_stack_and_releases_go_with_it(team: Any) -> None:
-    outputs, s3 = team.deploy(), team.cloud.client("s3")
+def test_a_removal_is_agreed_to_by_name_and_leaves_models(team: Any) -> None:
+    outputs, s3, cloudformation = team.deploy(), team.cloud.client("s3"), team.cloud.client("cloudformation")
     for name in ("ArtifactBucket", "PipelineBucket"):
         for body in (b"first", b"second"):
             s3.put_object(Bucket=outputs[name], Key="models/kept", Body=body)
-    done = team.run("destroy", "--yes")
+    endpoint = f"{team.project}-staging"
+    given = {"EndpointName": endpoint, "ExecutionRoleArn": outputs["EndpointRoleArn"]}
+    cloudformation.create_stack(
+        StackName=endpoint,
+        TemplateBody=ENDPOINT,
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=endpoint, WaiterConfig={"Delay": 1})
+
+    refused = team.run("destroy", "--yes")
+    assert refused.returncode == 1
+    assert f"The endpoints {endpoint} run with roles of this stack" in refused.stderr
+    mistyped = answer(team, "yes", "destroy", "--endpoints")
+    assert "'yes' is not" in mistyped.stderr
+    assert team.status() == "CREATE_COMPLETE"
+
+    done = answer(team, team.project, "destroy", "--endpoints")
     assert done.returncode == 0, done.stderr
     assert f"The bucket {outputs['ArtifactBucket']} is kept" in done.stdout
+    assert team.status() is None
+    assert team.status(endpoint) is None
     assert team.buckets() == {outputs["ArtifactBucket"]}
     assert s3.get_object(Bucket=outputs["ArtifactBucket"], Key="models/kept")["Body"].read() == b"second"
     again = team.run("destroy", "--yes")
@@ -133,34 +149,6 @@ def test_everything_goes_when_that_is_asked_for(team: Any) -> None:
     s3.put_object(Bucket=outputs["ArtifactBucket"], Key="models/kept", Body=b"first")
     assert team.run("destroy", "--yes", "--delete-artifacts").returncode == 0
     assert team.buckets() == set()
-
-
-def test_only_the_name_of_the_project_removes_it(team: Any) -> None:
-    team.deploy()
-    refused = answer(team, "yes", "destroy")
-    assert "'yes' is not" in refused.stderr
-    assert team.status() == "CREATE_COMPLETE"
-    assert answer(team, team.project, "destroy").returncode == 0
-    assert team.status() is None
-
-
-def test_endpoints_that_need_the_roles_stop_a_removal(team: Any) -> None:
-    outputs, cloudformation = team.deploy(), team.cloud.client("cloudformation")
-    endpoint = f"{team.project}-staging"
-    given = {"EndpointName": endpoint, "ExecutionRoleArn": outputs["EndpointRoleArn"]}
-    cloudformation.create_stack(
-        StackName=endpoint,
-        TemplateBody=ENDPOINT,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=endpoint, WaiterConfig={"Delay": 1})
-    refused = team.run("destroy", "--yes")
-    assert refused.returncode == 1
-    assert f"The endpoints {endpoint} run with roles of this stack" in refused.stderr
-    assert team.status() == "CREATE_COMPLETE"
-    assert team.run("destroy", "--yes", "--endpoints").returncode == 0
-    assert team.status() is None
-    assert team.status(endpoint) is None
 
 
 def test_the_template_is_offered_to_studio(cloud: Any, bucket: str) -> None:

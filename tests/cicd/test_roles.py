@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import WaiterError
 
 ACCOUNT = "us-east-1:123456789012"
 ENDPOINT = f"arn:aws:sagemaker:{ACCOUNT}:endpoint/"
@@ -185,3 +188,22 @@ def test_no_role_is_granted_whole_services_or_everything(cloud: Any, places: dic
                 )
                 assert [action for action in actions if "*" in action and action != "kms:GenerateDataKey*"] == []
                 assert "*" not in resources or set(actions) <= WITHOUT_ARN
+
+
+def test_a_stage_cannot_be_deployed_with_the_role_of_another(cloud: Any, places: dict[str, str], deployed: Any) -> None:
+    cloudformation, name = cloud.client("cloudformation"), f"iris-{deployed.project}-prod"
+    template = {"Resources": {"Log": {"Type": "AWS::Logs::LogGroup", "Properties": {}}}}
+    template["Resources"]["Log"]["Properties"] = {"LogGroupName": f"/aws/sagemaker/Endpoints/{name}"}
+    for role, ended in (("StagingDeployRole", "ROLLBACK_COMPLETE"), ("ProdDeployRole", "CREATE_COMPLETE")):
+        stack = f"{name}-{ended.lower().replace('_', '-')}"
+        cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template), RoleARN=places[role])
+        waiter = cloudformation.get_waiter("stack_create_complete")
+        with contextlib.suppress(WaiterError):
+            waiter.wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        assert deployed.status(stack) == ended
+        reasons = [
+            event.get("ResourceStatusReason", "")
+            for event in cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        ]
+        refused = any("not authorized to perform: logs:CreateLogGroup" in reason for reason in reasons)
+        assert refused is (role == "StagingDeployRole")
