@@ -48,7 +48,11 @@ def test_the_product_does_not_know_of_a_local_mode(room: str) -> None:
 
 @pytest.mark.parametrize("folder", ["model-build/source", "model-deploy/serving"])
 def test_code_that_runs_in_containers_imports_no_sdk(folder: str) -> None:
-    assert {path: names & SDKS for path, names in imports(ROOT / folder).items() if names & SDKS} == {}
+    # A secret must not travel in a job's description, so the job asks for it itself.
+    asks_for_a_secret = {"model-build/source/mlflow_account.py": {"boto3", "botocore"}}
+    assert {path: names & SDKS for path, names in imports(ROOT / folder).items() if names & SDKS} == (
+        asks_for_a_secret if folder == "model-build/source" else {}
+    )
 
 
 def test_the_lock_pins_by_hash_and_names_no_index() -> None:

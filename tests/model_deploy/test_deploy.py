@@ -190,7 +190,7 @@ def test_what_a_broken_off_creation_left_is_made_anew(
     )
     ran = deploy(MODEL_NAME="resumed", MODEL_VERSION="2")
     assert ran.exit_code == 0, ran.stderr
-    assert "Plan for resumed-staging: create anew; its creation failed before" in ran.stdout
+    assert "Plan for resumed-staging: create anew (its creation failed before" in ran.stdout
     assert predictions("resumed-staging") == ["setosa", "versicolor", "virginica"]
 
 

@@ -93,9 +93,10 @@ def test_a_pin_that_cannot_be_released_is_told_and_leaves_no_files(
     assert not (tmp_path / "release").exists()
 
 
-def test_a_missing_version_lists_those_there_are(deploy: Deploy, iris: str, tmp_path: Path) -> None:
-    ran = deploy("package", "--output", str(tmp_path), MODEL_NAME=iris, MODEL_VERSION="77")
-    assert "It has versions 2 (champion), 1." in ran.stderr
+def test_a_missing_version_lists_those_there_are(deploy: Deploy, registered: Register, tmp_path: Path) -> None:
+    registered("listed").set_registered_model_alias("listed", "champion", "1")
+    ran = deploy("package", "--output", str(tmp_path), MODEL_NAME="listed", MODEL_VERSION="77")
+    assert "It has versions 2, 1 (champion)." in ran.stderr
 
 
 def test_a_tier_that_prod_does_not_take_ends_the_release_before_staging(

@@ -31,6 +31,18 @@ def test_a_stack_that_is_being_changed_is_left_alone(status: str) -> None:
         plan(stack_of(deployment(), status), deployment(), TEMPLATE)
 
 
+def test_planning_ahead_a_stack_that_is_being_changed_is_what_it_will_be() -> None:
+    made = plan(
+        stack_of(deployment(), "UPDATE_IN_PROGRESS"), deployment(replace(VERSION, number=2)), TEMPLATE, ahead=True
+    )
+    assert (made.action, made.serves_now, made.serves_then) == (Action.UPDATE, "iris version 3", "iris version 2")
+
+
+def test_planning_ahead_a_stack_that_is_stuck_is_refused_all_the_same() -> None:
+    with pytest.raises(DeploymentError, match="continue-update-rollback"):
+        plan(stack_of(deployment(), "UPDATE_ROLLBACK_FAILED"), deployment(), TEMPLATE, ahead=True)
+
+
 def test_a_stack_that_is_stuck_says_what_frees_it() -> None:
     with pytest.raises(DeploymentError, match="continue-update-rollback --stack-name iris-staging"):
         plan(stack_of(deployment(), "UPDATE_ROLLBACK_FAILED"), deployment(), TEMPLATE)
