@@ -12,7 +12,7 @@ import threading
 from local_aws.cloud import Cloud
 from local_aws.codepipeline import execution_record, gate, retries, rollback, state_events
 from local_aws.codepipeline.declaration import Pipeline, Stage
-from local_aws.codepipeline.execution_record import FAILED, KIND, STOPPED, SUCCEEDED
+from local_aws.codepipeline.execution_record import FAILED, KIND, STOPPED, STOPPING, SUCCEEDED
 from local_aws.codepipeline.stage_run import StageRun
 from local_aws.store import Body, Missing
 
@@ -44,8 +44,7 @@ class ExecutionRun:
             pipeline = execution_record.declared(self._cloud, body)
             if self._told:
                 state_events.pipeline(self._cloud, body, self._told)
-            self._walk(pipeline)
-            body = self._body()
+            body = self._walk(pipeline)
             state_events.pipeline(self._cloud, body, _STATES.get(body["status"], body["status"].upper()))
         except Missing:
             _LOG.info("execution %s: its pipeline was deleted", self._execution_id)
@@ -54,30 +53,41 @@ class ExecutionRun:
             _LOG.exception("execution %s", self._execution_id)
             self._break_off(f"Internal failure of local-aws: {type(error).__name__}: {error}")
 
-    def _walk(self, pipeline: Pipeline) -> None:
+    def _walk(self, pipeline: Pipeline) -> Body:
+        """The stages from where it stands; the row as it was when the execution was over.
+
+        A row is not read again once it is over: somebody may have had the stage retried, which is another's work then.
+        """
         while True:
             body = self._cloud.store.wait(
                 KIND, self._execution_id, lambda row: row["_inside"] or not execution_record.is_active(row)
             )
             if not execution_record.is_active(body):
-                return
+                return body
             stage = pipeline.stage(body["_position"])
             if stage is None:
                 raise RuntimeError(f"the pipeline has no stage {body['_position']}")
             attempt = body["_stages"][stage.name]["attempt"]
             state_events.stage(self._cloud, body, stage.name, "STARTED" if attempt == 1 else "RESUMED")
             outcome = StageRun(self._cloud, self._execution_id, pipeline, stage).run()
-            self._leave(pipeline, stage, outcome)
+            body = self._leave(pipeline, stage, outcome)
+            if not execution_record.is_active(body):
+                return body
 
     def _body(self) -> Body:
         return self._cloud.store.get(KIND, self._execution_id)
 
-    def _leave(self, pipeline: Pipeline, stage: Stage, outcome: str) -> None:
-        """Record how a stage ended and what follows from it; what it had locked is free at the same moment."""
+    def _leave(self, pipeline: Pipeline, stage: Stage, outcome: str) -> Body:
+        """Record how a stage ended and what follows from it; what it had locked is free at the same moment.
+
+        Answers the row as it then is.
+        """
         rolled_back: str | None = None
         with self._cloud.store.transaction():
             body = self._body()
             if execution_record.is_active(body):
+                if body["status"] == STOPPING:
+                    outcome = STOPPED
                 left = execution_record.change_stage(body, stage.name, status=outcome)
                 if outcome == SUCCEEDED:
                     left = _succeeded(left, pipeline, stage)
@@ -89,13 +99,13 @@ class ExecutionRun:
                     rolled_back = rollback.after_failure(self._cloud, pipeline, stage, left)
                     told = f". Execution {rolled_back} rolls the stage back." if rolled_back else ""
                     left = execution_record.ended(left, FAILED, _failure(left, stage) + told)
-                execution_record.change(self._cloud, self._execution_id, lambda _: left)
+                body = execution_record.change(self._cloud, self._execution_id, lambda _: left)
                 gate.settle(self._cloud, pipeline.name)
-        body = self._body()
         state = outcome if execution_record.is_active(body) or outcome != STOPPED else body["status"]
         state_events.stage(self._cloud, body, stage.name, _STATES.get(state, state.upper()))
         if rolled_back:
             launch(self._cloud, rolled_back)
+        return body
 
     def _break_off(self, reason: str) -> None:
         def end(body: Body) -> Body | None:
