@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local_aws.codebuild.buildspec import Phase
-from local_aws.codebuild.failure import COMMAND_EXECUTION_ERROR, PhaseFailed
+from local_aws.codebuild.failure import CLIENT_ERROR, COMMAND_EXECUTION_ERROR, PhaseFailed
 from local_aws.codebuild.shell import Shell
 
 
@@ -38,11 +38,13 @@ class Agent:
                 self._say(f"{failure.message}: {name} is run again, at most {left} time(s) more")
 
     def expand(self, text: str) -> str:
-        """A text with the variables and commands in it replaced, as the build's shell does it."""
+        """A text with its variables and commands replaced, as the build's shell does it; raises `PhaseFailed`."""
         if "$" not in text and "`" not in text:
             return text
         quoted = text.replace('"', '\\"')
-        self._shell.run(f'printf %s "{quoted}" > "{self._scratch}"')
+        status = self._shell.run(f'printf %s "{quoted}" > "{self._scratch}"')
+        if status != 0:
+            raise PhaseFailed(CLIENT_ERROR, f"the shell cannot expand {text}: exit status {status}")
         return self._scratch.read_text()
 
     def exported(self, names: tuple[str, ...], secret: frozenset[str]) -> list[dict[str, str]]:

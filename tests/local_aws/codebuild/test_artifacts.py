@@ -30,6 +30,7 @@ def _to_s3(builds: Any, **more: Any) -> dict[str, Any]:
     [
         ({}, "no definition of the artifact in the buildspec: it has no artifacts"),
         ({"artifacts": {"files": ["*.nothing"]}}, "no matching artifact paths found"),
+        ({"artifacts": {"files": ["${A?}"]}}, "the shell cannot expand ${A?}: exit status 2"),
         ({"artifacts": {"files": ["*"], "base-directory": "dist"}}, "no matching base directory path found for dist"),
     ],
 )
