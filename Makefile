@@ -30,6 +30,9 @@ deploy-aws: $(VENV)/.installed
 destroy-aws: $(VENV)/.installed
 	@$(BIN)/python -m cicd destroy --parameters $(PARAMETERS) $(YES)
 
+screenshots: $(VENV)/browser/.installed ## the README's pictures, after make demo and make up
+	@$(BIN)/python tests/browser/screenshots.py
+
 format: $(VENV)/.installed
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
