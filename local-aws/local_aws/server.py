@@ -129,6 +129,12 @@ def _stop(number: int, _: object) -> None:
 
 
 def _announce(cloud: Cloud, ready: Callable[[str], None]) -> None:
-    for function in STARTUP:
-        function(cloud)
-    ready(cloud.settings.endpoint_url)
+    try:
+        for function in STARTUP:
+            function(cloud)
+        ready(cloud.settings.endpoint_url)
+    except Exception:
+        # Whoever started the server waits for the word that it listens, and would wait for ever.
+        _LOG.exception("the state in %s cannot be taken up", cloud.settings.home)
+        logging.shutdown()
+        os._exit(1)
