@@ -56,14 +56,16 @@ def ship(s3: Any, bucket: str, code: Code) -> list[str]:
 def put_once(s3: Any, bucket: str, key: str, content: bytes) -> bool:
     """Upload an object unless one of that key exists; True if it was uploaded."""
     try:
-        s3.head_object(Bucket=bucket, Key=key)
+        # Of a missing object S3 answers 403 to who may list only a prefix; a listing of that prefix answers truly.
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status != 404:
             raise BuildError(
                 f"The bucket {bucket} refuses access ({status}): check its name and your rights."
             ) from error
-    else:
+        listed = []
+    if any(item["Key"] == key for item in listed):
         return False
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=content)

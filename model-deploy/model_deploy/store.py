@@ -34,31 +34,23 @@ def ship_package(s3: Any, bucket: str, key: str, package: Package) -> bool:
 
 def _head(s3: Any, bucket: str, key: str) -> Mapping[str, Any] | None:
     try:
+        # Of a missing object S3 answers 403 to who may list only a prefix; a listing of that prefix answers truly.
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if not any(item["Key"] == key for item in listed):
+            return None
         return s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in ("404", "NoSuchKey", "NotFound"):
-            _refuse_missing_bucket(s3, bucket)
-            return None
+        if code == "NoSuchBucket":
+            raise DeploymentError(
+                f"ARTIFACT_BUCKET is {bucket!r}, and there is no such bucket for this account. Create it or correct it."
+            ) from error
         if code in ("403", "AccessDenied", "Forbidden"):
             raise DeploymentError(
                 f"S3 refuses access to s3://{bucket}/{key}. Give this role s3:GetObject, s3:PutObject and "
                 "s3:ListBucket on the artifact bucket, or correct ARTIFACT_BUCKET."
             ) from error
         raise
-
-
-def _refuse_missing_bucket(s3: Any, bucket: str) -> None:
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        # A role that may list a prefix of the bucket alone is told 403 here; that it was told 404 of the key shows the
-        # bucket to be there.
-        if error.response["Error"]["Code"] in ("403", "AccessDenied", "Forbidden"):
-            return
-        raise DeploymentError(
-            f"ARTIFACT_BUCKET is {bucket!r}, and there is no such bucket for this account. Create it or correct it."
-        ) from error
 
 
 def _says_the_same(found: Mapping[str, Any], package: Package) -> bool:
