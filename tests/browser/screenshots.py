@@ -60,7 +60,7 @@ def approval(page: Page, client: Callable[[str], Any], folder: Path) -> None:
             if not page.locator("form.approval").count():
                 page.get_by_role("button", name="Release change").click()
             page.locator("form.approval").wait_for()
-            page.get_by_label("Comment").fill("The numbers are better and the smoke test passed.")
+            page.get_by_label("Comment").fill("Staging passed its smoke test, and the numbers are as expected.")
             page.get_by_role("heading", level=1).click()
             shoot(page, folder / "pipeline.png", page.locator("[data-part=stages]"))
             page.get_by_role("button", name="Approve").click()
