@@ -42,6 +42,7 @@ def serve(home: Path, port: int, region: str, ready: Callable[[str], None]) -> N
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     for noisy in ("botocore", "waitress.queue", "werkzeug"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    _forget_the_callers_account()
     record = home / "server.json"
     with _usable(home):
         lock = _locked(home, record)
@@ -69,6 +70,13 @@ def serve(home: Path, port: int, region: str, ready: Callable[[str], None]) -> N
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)
+
+
+def _forget_the_callers_account() -> None:
+    """Let profiles and settings of whoever starts the cloud have no part in what it does: they are of another AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 
 @contextmanager

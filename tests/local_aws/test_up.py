@@ -132,3 +132,11 @@ def test_a_record_whose_number_went_to_another_cloud_stops_nobody(make_cloud: An
     assert run("down", home).stdout == "not running\n"
     assert cloud.process.poll() is None
     (home / "server.json").unlink()
+
+
+def test_the_profile_of_whoever_starts_the_cloud_is_not_the_clouds(make_cloud: Callable[..., Any]) -> None:
+    cloud = make_cloud(AWS_PROFILE="theirs", AWS_ENDPOINT_URL_S3="http://127.0.0.1:9")
+    cloudformation = cloud.client("cloudformation")
+    template = json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
+    cloudformation.create_stack(StackName="theirs", TemplateBody=template)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="theirs", WaiterConfig={"Delay": 1})
