@@ -121,14 +121,23 @@ class Walk:
         return str(others[0]), str(best)
 
     def _release(self, account: Account, repository: Repository, version: str, model: str) -> None:
-        if self._pin(repository, version):
-            self._follow(account, account.deploy_pipeline, self._push(repository), approve=True)
-        else:
+        pinned = self._pin(repository, version)
+        if f"{model}-prod" in self._in_service(account, model) and not pinned:
             self.say(f"Version {version} is pinned and served already.")
-        endpoints = account.client("sagemaker").list_endpoints(NameContains=model)["Endpoints"]
-        self.summary["endpoints"] = sorted(
-            item["EndpointName"] for item in endpoints if item["EndpointStatus"] == "InService"
-        )
+        else:
+            if not pinned:
+                self.say(
+                    f"Version {version} is pinned already: there is nothing to push, so a person releases it as it is."
+                )
+                account.client("codepipeline").start_pipeline_execution(name=account.deploy_pipeline)
+            commit = self._push(repository) if pinned else repository.head
+            self._follow(account, account.deploy_pipeline, commit, approve=True)
+        self.summary["endpoints"] = self._in_service(account, model)
+
+    def _in_service(self, account: Account, model: str) -> list[str]:
+        pages = account.client("sagemaker").get_paginator("list_endpoints")
+        found = pages.paginate(NameContains=model, StatusEquals="InService")
+        return sorted(item["EndpointName"] for page in found for item in page["Endpoints"])
 
     def _update(self, account: Account, repository: Repository, version: str, model: str) -> None:
         with Traffic(account.client("sagemaker-runtime"), f"{model}-prod") as traffic:
