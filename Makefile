@@ -15,7 +15,7 @@ demo: $(VENV)/.installed ## the whole loop, for real, on this machine
 
 test: $(VENV)/.installed $(VENV)/scan/.installed $(VENV)/browser/.installed ## lint, types, and every test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.installed ## ours against its peers, in one run
 	@$(BIN)/python -m benchmarks

@@ -125,7 +125,8 @@ class Delivery:
                 found["latestExecution"]
                 for stage in state["stageStates"]
                 for found in stage.get("actionStates", [])
-                if found["actionName"] == action["actionName"] and found.get("latestExecution", {}).get("token")
+                if found.get("latestExecution", {}).get("actionExecutionId") == action["actionExecutionId"]
+                and found["latestExecution"].get("token")
             ),
             None,
         )

@@ -25,6 +25,11 @@ ROLES = ("rehearsal", "model-build", "endpoint", "deployer")
 _SERVICES = ("sagemaker", "codebuild", "codepipeline", "cloudformation", "events")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the whole walk: it takes longest, and the other worker has all the rest to do meanwhile."""
+    items.sort(key=lambda item: "loop" not in item.path.parts)
+
+
 @dataclass
 class RunningCloud:
     """A local cloud in a process of its own."""

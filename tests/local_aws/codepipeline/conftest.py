@@ -233,10 +233,14 @@ class Pipelines:
         """The token of an approval, once it is asked for (in an execution)."""
 
         def waits() -> str:
-            found = self.stages(name)[stage_name].get("latestExecution", {}).get("pipelineExecutionId")
-            if execution_id not in (None, found):
-                return ""
-            return str(self.latest(name, stage_name, action_name).get("token", ""))
+            asking = self.latest(name, stage_name, action_name)
+            if execution_id:
+                # A stage may show the newer execution while its action still shows that of the older.
+                only = {"pipelineExecutionId": execution_id}
+                runs = self.client.list_action_executions(pipelineName=name, filter=only)["actionExecutionDetails"]
+                if asking.get("actionExecutionId") not in [run["actionExecutionId"] for run in runs]:
+                    return ""
+            return str(asking.get("token", ""))
 
         return str(until(waits, bool, 20, f"asked in {stage_name}"))
 
