@@ -56,7 +56,7 @@ def deploy(file: Path, yes: bool) -> None:
             change_set_name=f"deploy-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
             report=progress.happened,
         )
-        proposal = executor.propose(parameters, template.body)
+        proposal = executor.propose(parameters, template.request_body)
         if proposal is None:
             progress.say(f"The stack {parameters.stack_name} is as it should be: nothing to change")
             stack = _stack(parameters)

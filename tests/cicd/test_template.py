@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cfnlint.decode
 import pytest
 import yaml
 from botocore.session import Session
@@ -51,8 +52,11 @@ def test_the_linter_finds_nothing() -> None:
     assert linted.returncode == 0, linted.stdout
 
 
-def test_the_template_fits_into_a_request() -> None:
-    assert len(TEMPLATE.read_bytes()) <= LARGEST_BODY
+def test_what_is_sent_means_what_the_template_says_and_fits_into_a_request(tmp_path: Path) -> None:
+    sent = tmp_path / "sent.yaml"
+    sent.write_text(read_template().request_body)
+    assert sent.stat().st_size <= LARGEST_BODY
+    assert cfnlint.decode.decode(str(sent))[0] == cfnlint.decode.decode(str(TEMPLATE))[0]
 
 
 def test_studio_can_start_the_template_with_what_it_fills_in() -> None:
