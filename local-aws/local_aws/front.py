@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from local_aws import routes, wire
+from local_aws import routes, same_origin, wire
 from local_aws.cloud import SERVICES, Cloud
 from local_aws.errors import AwsError
 from local_aws.iam import authorization, gate
@@ -36,6 +36,12 @@ class Front:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         signed = gate.signature(environ)
         service = signed[1] if signed else None
+        # Pages and the git remote say it in their own form.
+        wrong = same_origin.refusal(environ) if signed or not routes.find(environ) else None
+        if wrong is not None:
+            return wire.send(
+                wire.refusal(_model(service, environ), AwsError("AccessDenied", wrong, 403)), start_response
+            )
         try:
             principal = gate.principal(self._cloud, environ)
             with acting_as(principal):

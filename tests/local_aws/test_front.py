@@ -19,9 +19,9 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 
-def call(cloud: Any, operation: str, body: bytes) -> requests.Response:
+def call(cloud: Any, operation: str, body: bytes, **more: str) -> requests.Response:
     """A signed JSON request for SageMaker that no client library has looked at."""
-    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1", **more}
     request = AWSRequest("POST", cloud.endpoint_url, data=body, headers=headers)
     SigV4Auth(Credentials("a", "b"), "sagemaker", "us-east-1").add_auth(request)
     return requests.post(cloud.endpoint_url, data=body, headers=dict(request.headers), timeout=30)
@@ -31,6 +31,35 @@ def test_an_operation_that_is_not_carried_out_fails_loudly_with_json(cloud: Any)
     with pytest.raises(ClientError, match="sagemaker:ListApps is not carried out by local-aws") as caught:
         cloud.client("sagemaker").list_apps()
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost:8000"},
+        {"Origin": "null"},
+        {"Host": "elsewhere.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_a_page_of_another_site_may_call_nothing(cloud: Any, headers: dict[str, str]) -> None:
+    answer = call(cloud, "ListTrainingJobs", b"{}", **headers)
+    assert (answer.status_code, answer.json()["__type"]) == (403, "AccessDenied")
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_page_of_another_site_may_read_no_bucket_and_is_told_so_before_it_asks(cloud: Any) -> None:
+    asks = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
+    for method in ("OPTIONS", "GET", "PUT"):
+        url = f"{cloud.endpoint_url}/{cloud.new_bucket()}/key"
+        answer = requests.request(method, url, headers={"Origin": "http://localhost:8000", **asks}, timeout=30)
+        assert answer.status_code == 403
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_bucket_before_the_name_of_this_machine_is_answered(cloud: Any) -> None:
+    port = cloud.endpoint_url.rpartition(":")[2]
+    assert call(cloud, "ListTrainingJobs", b"{}", Host=f"bucket.localhost:{port}").status_code == 200
 
 
 def test_an_operation_that_aws_does_not_have_is_unknown(cloud: Any) -> None:

@@ -59,13 +59,15 @@ def readable(text: str) -> str:
 def log(visit: Visit) -> Response:
     """All of one log stream, `?group=...&stream=...`, as plain text."""
     group, name = visit.request.args.get("group", ""), visit.request.args.get("stream", "")
+    if not group or not name:
+        raise NotThere("A log is asked for by its group and stream: /_local/logs?group=...&stream=...")
     row = visit.cloud.store.find("log_stream", f"{group}:{name}")
     if row is not None and Path(row["file"]).exists():
         lines: Iterator[str] = iter([Path(row["file"]).read_text(errors="replace")])
     else:
         events = _events(visit.cloud, group, name)
         if events is None:
-            raise NotThere(f"There is no log stream {name or '(no name)'} in the log group {group or '(no name)'}.")
+            raise NotThere(f"There is no log stream {name} in the log group {group}.")
         lines = (f"{line.rstrip()}\n" for line in events)
     return Response(lines, content_type="text/plain; charset=utf-8")
 

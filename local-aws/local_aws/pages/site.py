@@ -97,7 +97,7 @@ def site(cloud: Cloud, environ: dict[str, Any], start_response: Callable[..., An
     request.max_content_length = request.max_form_memory_size = _BODY_BYTES
     visit = Visit(cloud, request, _MAP.bind_to_environ(environ))
     # A link from elsewhere may lead here; what it may not do is to change something.
-    wrong = refusal(environ if request.method not in ("GET", "HEAD") else {"HTTP_HOST": request.host})
+    wrong = refusal(environ)
     if wrong is None:
         response = _answer(visit)
     else:

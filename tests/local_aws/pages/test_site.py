@@ -37,6 +37,7 @@ def post(cloud: Any, path: str, headers: dict[str, str], **form: str) -> request
         ("/_local/endpoints/nope", "no endpoint named nope"),
         ("/_local/stacks/nope", "no stack named nope"),
         ("/_local/logs?group=/aws/none&stream=nope", "no log stream nope"),
+        ("/_local/logs?group=/aws/none", "asked for by its group and stream"),
         ("/_local/assets/nope", "no asset nope"),
         ("/_local/nope", "no page /_local/nope"),
     ],

@@ -34,13 +34,13 @@ def _last_lines(cloud: Cloud, build: dict[str, Any], phase: str) -> list[str]:
     # Whoever may read the pipeline sees it here, whether or not the action's role may read logs.
     with acting_as(ADMINISTRATOR):
         logs = cloud.client("logs")
-    try:
-        events = logs.get_log_events(logGroupName=place["groupName"], logStreamName=place["streamName"], limit=_NEWEST)[
-            "events"
-        ]
-    except logs.exceptions.ResourceNotFoundException:
-        # A project may keep no logs.
-        return []
+        try:
+            events = logs.get_log_events(
+                logGroupName=place["groupName"], logStreamName=place["streamName"], limit=_NEWEST
+            )["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            # A project may keep no logs.
+            return []
     lines = [line for event in events for line in event["message"].splitlines()]
     end = next(
         (index for index, line in enumerate(lines) if f"Phase complete: {phase} State: FAILED" in line), len(lines)
