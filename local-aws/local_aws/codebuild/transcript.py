@@ -12,6 +12,7 @@ from local_aws.store import now
 _CHUNK = 65536
 _LINE_BYTES = 256 * 1024
 _END = b"\0end of the transcript\0\n"
+_SHORTEST_SECRET = 4
 
 
 class Transcript:
@@ -27,8 +28,9 @@ class Transcript:
         self._thread.start()
 
     def mask(self, values: Iterable[str]) -> None:
-        """Have these texts, line by line, read *** from now on."""
-        lines = {line.strip().encode() for value in values for line in value.splitlines() if line.strip()}
+        """Have these texts, line by line, read *** from now on; one so short that it stands everywhere is left."""
+        lines = {line.strip().encode() for value in values for line in value.splitlines()}
+        lines = {line for line in lines if len(line) >= _SHORTEST_SECRET}
         self._secrets = sorted({*self._secrets, *lines}, key=len, reverse=True)
 
     def say(self, text: str) -> None:

@@ -34,6 +34,13 @@ def test_a_secret_that_cannot_be_read_fails_before_any_command(builds: Any, env:
     assert any(part in built.context("DOWNLOAD_SOURCE") for part in said.split("|"))
 
 
+def test_a_secret_that_stands_everywhere_does_not_blacken_the_log(builds: Any) -> None:
+    secret = _secret(builds, {"digit": "1"})
+    spec = _spec({"secrets-manager": {"DIGIT": f"{secret}:digit"}}, "echo version 1.1 of $DIGIT")
+    built = builds.ended(builds.start(builds.project({"buildspec.yml": spec})))
+    assert built.said == ["version 1.1 of 1"]
+
+
 def test_secrets_are_masked_in_the_log_and_in_no_file_of_it(builds: Any) -> None:
     secret = _secret(builds, {"user": "mlflow-admin", "password": "pass word-1"})
     parameter = f"/test/{uuid.uuid4().hex}"
