@@ -22,18 +22,21 @@ class StageRun:
         self._stage = stage
 
     def run(self) -> str:
-        """Run what is left of the stage; how it ended: Succeeded, Failed or Stopped."""
+        """Run what is left of the stage; how it ended: Succeeded, Failed or Stopped.
+
+        An execution that was asked to stop starts nothing more, but waits for what runs: after a restart that may be
+        an approval of any group. https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-stop.html
+        """
         for group in self._stage.groups:
-            if self._body()["status"] != IN_PROGRESS:
-                return STOPPED
             for action in group:
                 self._start(action)
             records = self._ended([action.name for action in group])
-            if self._body()["status"] != IN_PROGRESS:
-                return STOPPED
-            if any(record["status"] == FAILED for record in records):
+            if self._goes_on() and any(record["status"] == FAILED for record in records):
                 return FAILED
-        return SUCCEEDED
+        return SUCCEEDED if self._goes_on() else STOPPED
+
+    def _goes_on(self) -> bool:
+        return bool(self._body()["status"] == IN_PROGRESS)
 
     def _body(self) -> Body:
         return self._cloud.store.get(execution_record.KIND, self._execution_id)

@@ -50,3 +50,30 @@ def test_an_approval_goes_on_waiting_after_a_restart_and_what_ran_has_failed(
     assert "neither given nor rejected within 10080 minutes" in details["message"]
     with pytest.raises(pipelines.client.exceptions.ApprovalAlreadyCompletedException):
         pipelines.answer(name, "Approve", old)
+
+
+def test_a_stop_that_waits_for_an_approval_goes_on_waiting_after_a_restart(
+    make_cloud: Callable[..., Any], pipelines_of: Any, declare: Any, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    pipelines = pipelines_of(make_cloud(home))
+    # Of the first stage one action is over already, and another would follow.
+    deployed_before = pipelines.deployment("Before")
+    name, execution = pipelines.create(
+        declare.stage("Approve", deployed_before, declare.approval(runOrder=2), declare.approval("Later", runOrder=3)),
+        declare.stage("Deploy", pipelines.deployment()),
+    )
+    token = pipelines.asked(name, "Approve", execution)
+    pipelines.client.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution, reason="enough")
+    pipelines.cloud.process.kill()
+    pipelines.cloud.process.wait()
+    again = make_cloud(home)
+    pipelines.cloud, pipelines.client = again, again.client("codepipeline")
+    assert pipelines.execution(name, execution)["status"] == "Stopping"
+    assert pipelines.asked(name, "Approve", execution) == token
+    pipelines.answer(name, "Approve", token)
+    ended = pipelines.ended(name, execution)
+    assert (ended["status"], ended["statusSummary"]) == ("Stopped", "enough")
+    assert pipelines.latest(name, "Approve", "Ask")["status"] == "Succeeded"
+    assert pipelines.latest(name, "Approve", "Later") == {}
+    assert "latestExecution" not in pipelines.stages(name)["Deploy"]
