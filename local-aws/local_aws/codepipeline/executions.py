@@ -94,6 +94,9 @@ def _resolved(pipeline: Pipeline, given: Mapping[str, str]) -> dict[str, str]:
 def stop(cloud: Cloud, pipeline: str, execution_id: str, reason: str, abandon: bool) -> None:
     """Have an execution end after its running actions, or at once and without them.
 
+    What abandoned actions began goes on: a build or a stack's update is left to CodeBuild and CloudFormation. To
+    abandon without a reason keeps that of an earlier stop.
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html
     Raises `AwsError` (PipelineExecutionNotFoundException, PipelineExecutionNotStoppableException,
     DuplicatedStopRequestException).
     """
@@ -109,9 +112,10 @@ def stop(cloud: Cloud, pipeline: str, execution_id: str, reason: str, abandon: b
             raise AwsError(
                 "DuplicatedStopRequestException", f"Execution {execution_id} of pipeline '{pipeline}' is Stopping"
             )
-        body = {**body, "status": STOPPING, "_stop": {"reason": reason, "abandon": abandon}}
+        kept = reason or body.get("_stop", {}).get("reason", "")
+        body = {**body, "status": STOPPING, "_stop": {"reason": kept, "abandon": abandon}}
         if not body["_inside"]:
-            body = execution_record.ended(body, STOPPED, reason)
+            body = execution_record.ended(body, STOPPED, kept)
         elif abandon:
             given_up = [action["actionExecutionId"] for action in execution_record.running(body)]
             body = _abandoned(body, given_up)

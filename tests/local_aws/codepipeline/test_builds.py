@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 
@@ -49,18 +50,25 @@ def test_a_build_gives_on_its_variables_and_its_files(pipelines: Any, declare: A
     assert running["resolvedSourceVersion"] == ended["artifactRevisions"][0]["revisionId"]
 
 
-def test_a_build_is_stopped_with_its_execution(pipelines: Any, declare: Any) -> None:
-    name, execution = pipelines.create(declare.stage("Build", pipelines.build(pipelines.project("sleep 60"))))
+def test_a_build_goes_on_by_itself_when_its_execution_is_abandoned(
+    pipelines: Any, declare: Any, tmp_path: Path
+) -> None:
+    go_on = tmp_path / "go-on"
+    command = f"while [ ! -e '{go_on}' ]; do sleep 0.1; done"
+    name, execution = pipelines.create(declare.stage("Build", pipelines.build(pipelines.project(command))))
     build_id = pipelines.built(name)
     pipelines.client.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution, abandon=True)
     assert pipelines.ended(name, execution)["status"] == "Stopped"
+    go_on.touch()
     client = pipelines.cloud.client("codebuild")
-    pipelines.until(
+    status = pipelines.until(
         lambda: client.batch_get_builds(ids=[build_id])["builds"][0]["buildStatus"],
-        lambda status: status == "STOPPED",
+        lambda found: found != "IN_PROGRESS",
         30,
-        "stopped",
+        "ended",
     )
+    assert status == "SUCCEEDED"
+    assert pipelines.latest(name, "Build", "Build")["status"] == "Abandoned"
 
 
 def test_what_a_build_is_given_must_be_readable(pipelines: Any, declare: Any) -> None:

@@ -49,6 +49,19 @@ def test_a_stop_waits_for_what_runs_and_starts_nothing_more(pipelines: Any, decl
     assert "latestExecution" not in pipelines.stages(name)["Deploy"]
 
 
+def test_a_stop_that_is_turned_into_an_abandonment_keeps_its_reason_unless_it_is_given_another(
+    pipelines: Any, declare: Any
+) -> None:
+    for given, told in (({}, "enough"), ({"reason": "at once"}, "at once")):
+        name, execution = pipelines.create(declare.stage("Approve", declare.approval()))
+        pipelines.asked(name, "Approve", execution)
+        stop(pipelines, name, execution, reason="enough")
+        stop(pipelines, name, execution, abandon=True, **given)
+        ended = pipelines.ended(name, execution)
+        assert (ended["status"], ended["statusSummary"]) == ("Stopped", told)
+        assert pipelines.executions(name)[0]["stopTrigger"] == {"reason": told}
+
+
 def test_an_execution_that_waits_before_a_stage_stops_there(pipelines: Any, declare: Any) -> None:
     name, first = pipelines.create(declare.stage("Approve", declare.approval()))
     pipelines.asked(name, "Approve", first)

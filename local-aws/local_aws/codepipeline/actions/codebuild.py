@@ -14,7 +14,6 @@ from local_aws.codepipeline import execution_record
 from local_aws.codepipeline.actions import build_failure
 from local_aws.codepipeline.actions.protocol import ActionFailed, ActionResult, ActionRun, provider
 from local_aws.iam import authorization
-from local_aws.principal import ADMINISTRATOR, acting_as
 
 _TYPES = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
 _KIND = "codebuild_build"
@@ -23,7 +22,11 @@ _KIND = "codebuild_build"
 @provider("Build", "CodeBuild")
 @provider("Test", "CodeBuild")
 def build(run: ActionRun) -> ActionResult:
-    """Run the build; raises `ActionFailed` naming the phase that failed and why."""
+    """Run the build; raises `ActionFailed` naming the phase that failed and why.
+
+    A build whose action is given up goes on to its own end, as CodeBuild continues what an abandoned action began:
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html
+    """
     cloud = run.cloud
     project = run.configuration["ProjectName"]
     primary = run.configuration.get("PrimarySource") or next(iter(run.inputs))
@@ -45,10 +48,7 @@ def build(run: ActionRun) -> ActionResult:
     run.report(externalExecutionId=build_id, externalExecutionUrl=url)
     body = cloud.store.wait(_KIND, build_id, lambda body: body["buildComplete"] or run.stopping.is_set())
     if not body["buildComplete"]:
-        # CodePipeline ends what it began by itself: its role needs no permission for it.
-        with acting_as(ADMINISTRATOR):
-            cloud.call("codebuild", "StopBuild", {"id": build_id})
-        raise ActionFailed(f"Build {build_id} was stopped.")
+        raise ActionFailed(f"Build {build_id} goes on: it is not waited for any more.")
     if body["buildStatus"] != "SUCCEEDED":
         raise ActionFailed(build_failure.told(cloud, body))
     exported = {item["name"]: item.get("value", "") for item in body.get("exportedEnvironmentVariables", [])}
