@@ -170,12 +170,39 @@ def test_a_failure_after_the_pipeline_changed_brings_its_old_declaration_back(st
         ("ArtifactStore: {Type: S3, Location: !Ref Bucket}", "", "Exactly one of ArtifactStore and ArtifactStores"),
         ("PipelineType: V2", "PipelineType: V1", "V1"),
         ("StageName: Approve", "StageName: Nowhere", "Nowhere"),
+        ("- Name: Later", "- Name: Later\n          Blockers: [{Name: night, Type: Schedule}]", "has blockers"),
     ],
 )
 def test_what_is_wrong_with_a_pipeline_fails_it_by_name(stacks: Any, old: str, new: str, said: str) -> None:
     name = stacks.create(PIPELINE.replace(old, new))
     assert stacks.status(name) == "ROLLBACK_COMPLETE"
     assert said in stacks.reason(name, "Pipeline", "CREATE_FAILED")
+
+
+PLAIN = "ArtifactStore: {Type: S3, Location: !Ref Bucket}"
+ENCRYPTED = "ArtifactStore: {Type: S3, Location: !Ref Bucket, EncryptionKey: {Id: alias/artifacts, Type: KMS}}"
+PUSH = "            Push:"
+PULL_REQUEST = "            PullRequest: [{Events: [OPEN], Branches: {Includes: [main]}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        (PLAIN, ENCRYPTED, "ArtifactStore.EncryptionKey"),
+        (
+            PLAIN,
+            f"ArtifactStores: [{{Region: us-east-1, {ENCRYPTED}}}]",
+            "ArtifactStores.ArtifactStore.EncryptionKey",
+        ),
+        (PUSH, PULL_REQUEST + PUSH, "Triggers.GitConfiguration.PullRequest"),
+    ],
+)
+def test_what_a_pipeline_does_not_carry_out_is_said_in_the_events(stacks: Any, old: str, new: str, path: str) -> None:
+    name = stacks.create(PIPELINE.replace(old, new))
+    assert stacks.status(name) == "CREATE_COMPLETE", stacks.told(name)
+    told = f"property {path} is recorded, not carried out, by local-aws"
+    assert ("Pipeline", "CREATE_IN_PROGRESS", told) in stacks.told(name)
+    stacks.delete(name)
 
 
 def test_a_pipeline_that_is_gone_already_is_no_obstacle_to_deletion(stacks: Any, cloud: Any) -> None:

@@ -72,6 +72,8 @@ def _check_not_carried_out(raw: Mapping[str, Any]) -> None:
         named += ["onFailure.conditions"] if stage.get("onFailure", {}).get("conditions") else []
         if named:
             raise invalid_stage(f"Stage '{stage['name']}' has {named[0]}: conditions are not carried out by local-aws")
+        if stage.get("blockers"):
+            raise invalid_structure(f"Stage '{stage['name']}' has blockers, which are reserved for future use")
         for action in stage["actions"]:
             for name in ("commands", "outputVariables", "environmentVariables"):
                 if action.get(name):

@@ -173,6 +173,11 @@ BROKEN: dict[str, tuple[Change, str, str]] = {
         STAGE,
         "conditions are not carried out by local-aws",
     ),
+    "blockers": (
+        lambda d: d["stages"][1].update(blockers=[{"name": "night", "type": "Schedule"}]),
+        STRUCTURE,
+        "Stage 'Deploy' has blockers, which are reserved for future use",
+    ),
 }
 
 

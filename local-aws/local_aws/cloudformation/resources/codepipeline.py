@@ -40,6 +40,13 @@ class Pipeline(ResourceType):
     )
     required = frozenset({"RoleArn", "Stages"})
     replacing = frozenset({"Name"})
+    recorded = frozenset(
+        {
+            "ArtifactStore.EncryptionKey",
+            "ArtifactStores.ArtifactStore.EncryptionKey",
+            "Triggers.GitConfiguration.PullRequest",
+        }
+    )
     name_property = "Name"
     attribute_names = frozenset({"Arn", "Version"})
     members = {
