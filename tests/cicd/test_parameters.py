@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cicd.errors import CicdError
 from cicd.parameters import Parameters, check, read_parameters
 from cicd.template import read_template
 
+ROOT = Path(__file__).parents[2]
 TEMPLATE = read_template()
 GOOD = {"project_name": "iris", "repository": "team/models", "mlflow_tracking_uri": "https://mlflow.internal"}
 
@@ -18,6 +21,13 @@ GOOD = {"project_name": "iris", "repository": "team/models", "mlflow_tracking_ur
 def checked(**changes: Any) -> Parameters:
     given = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
     return check(given, TEMPLATE, "parameters.yaml")
+
+
+def test_the_roles_reach_the_model_that_is_pinned_as_the_repository_comes() -> None:
+    pinned = yaml.safe_load((ROOT / "buildspec.yml").read_text())["env"]["variables"]["MODEL_NAME"]
+    assert TEMPLATE.parameters["ModelNames"].default == pinned
+    given = yaml.safe_load((ROOT / "cicd" / "parameters.yaml").read_text())["model_names"]
+    assert fnmatchcase(pinned, given), "model_names in cicd/parameters.yaml has to cover MODEL_NAME in buildspec.yml"
 
 
 @pytest.mark.parametrize(
@@ -40,6 +50,8 @@ def checked(**changes: Any) -> Parameters:
         ({"create_repository": True}, "make the repository at GitHub"),
         ({"vpc_id": "vpc-0123456789abcdef0"}, "vpc_id, subnet_ids and security_group_ids go together"),
         ({"stack": "1st"}, "stack is '1st'"),
+        ({"model_names": "*"}, "model_names is '*': give the name of a registered model"),
+        ({"model_names": "*-tree"}, "model_names is '*-tree'"),
     ],
 )
 def test_what_does_not_hold_is_said_in_plain_words(changes: dict[str, Any], said: str) -> None:

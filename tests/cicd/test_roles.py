@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import WaiterError
 
+from cicd.template import TEMPLATE
+
+ROOT = Path(__file__).parents[2]
 ACCOUNT = "us-east-1:123456789012"
 ENDPOINT = f"arn:aws:sagemaker:{ACCOUNT}:endpoint/"
 PIPELINE = f"arn:aws:sagemaker:{ACCOUNT}:pipeline/"
+JOB = f"arn:aws:sagemaker:{ACCOUNT}:"
+MODEL = f"arn:aws:sagemaker:{ACCOUNT}:model/"
+CONFIG = f"arn:aws:sagemaker:{ACCOUNT}:endpoint-config/"
 STACK = f"arn:aws:cloudformation:{ACCOUNT}:stack/"
 ALARM = f"arn:aws:cloudwatch:{ACCOUNT}:alarm:"
 ENDPOINT_LOG = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints/"
@@ -78,7 +86,27 @@ def may(cloud: Any, role: str, action: str, resource: str, context: dict[str, st
         ("ModelBuildRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
         ("ModelBuildRole", "codebuild:CreateReport", "{reports}-model-build-tests", {}),
         ("JobRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
-        ("JobRole", "sagemaker:CreateTrainingJob", f"arn:aws:sagemaker:{ACCOUNT}:training-job/x", {}),
+        ("JobRole", "sagemaker:CreateProcessingJob", JOB + "processing-job/pipelines-p4jn9xou8a8s-Prepare-cIpzSh", {}),
+        # AWS writes some names small in ARNs.
+        ("JobRole", "sagemaker:StopProcessingJob", JOB + "processing-job/pipelines-p4jn9xou8a8s-prepare-cipzsh", {}),
+        (
+            "JobRole",
+            "sagemaker:StopHyperParameterTuningJob",
+            JOB + "hyper-parameter-tuning-job/p4jn9xou8a8s-Tune-cIpzShs3Qp",
+            {},
+        ),
+        (
+            "JobRole",
+            "sagemaker:CreateTrainingJob",
+            JOB + "training-job/p4jn9xou8a8s-Tune-cIpzShs3Qp-001-0e830ada",
+            {},
+        ),
+        (
+            "ModelBuildRole",
+            "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+            JOB + "hyper-parameter-tuning-job/p4jn9xou8a8s-Tune-cIpzShs3Qp",
+            {},
+        ),
         ("JobRole", "s3:GetObject", "arn:aws:s3:::flowers/train.csv", {}),
         ("JobRole", "iam:PassRole", "{JobRole}", TO_SAGEMAKER),
         ("EndpointRole", "s3:GetObject", "{bucket}/models/iris/x/model.tar.gz", {}),
@@ -92,24 +120,30 @@ def may(cloud: Any, role: str, action: str, resource: str, context: dict[str, st
         ("PackageRole", "cloudformation:DescribeStacks", STACK + "iris-tree-prod/abc", {}),
         ("SmokeTestStagingRole", "sagemaker:InvokeEndpoint", ENDPOINT + "iris-tree-staging", {}),
         ("SmokeTestProdRole", "sagemaker:InvokeEndpoint", ENDPOINT + "iris-tree-prod", {}),
-        (
-            "SmokeTestProdRole",
-            "sagemaker:DescribeModel",
-            f"arn:aws:sagemaker:{ACCOUNT}:model/iris-tree-prod-Model-x",
-            {},
-        ),
+        ("SmokeTestProdRole", "sagemaker:DescribeModel", MODEL + "iris-tree-prod-Model-x", {}),
+        ("SmokeTestProdRole", "sagemaker:DescribeModel", MODEL + "Model-x", {}),
         ("SmokeTestProdRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
         ("StagingDeployRole", "sagemaker:CreateEndpoint", ENDPOINT + "iris-tree-staging", {}),
-        ("StagingDeployRole", "sagemaker:CreateModel", f"arn:aws:sagemaker:{ACCOUNT}:model/iris-staging-Model-x", {}),
-        ("StagingDeployRole", "sagemaker:CreateModel", f"arn:aws:sagemaker:{ACCOUNT}:model/model-x", {}),
+        ("StagingDeployRole", "sagemaker:CreateModel", MODEL + "iris-tree-staging-Model-x", {}),
+        ("StagingDeployRole", "sagemaker:CreateModel", MODEL + "model-x", {}),
+        ("StagingDeployRole", "sagemaker:CreateEndpointConfig", CONFIG + "endpointconfig-x", {}),
+        ("StagingDeployRole", "sagemaker:DeleteEndpointConfig", CONFIG + "iris-tree-staging-EndpointConfig-x", {}),
         ("StagingDeployRole", "iam:PassRole", "{EndpointRole}", TO_SAGEMAKER),
         ("StagingDeployRole", "logs:CreateLogGroup", ENDPOINT_LOG + "iris-tree-staging", {}),
         ("ProdDeployRole", "cloudwatch:PutMetricAlarm", ALARM + "iris-tree-prod-latency", {}),
+        (
+            "ProdDeployRole",
+            "cloudwatch:PutMetricAlarm",
+            ALARM + "TargetTracking-endpoint/iris-tree-prod/variant/AllTraffic-AlarmHigh-0e83",
+            {},
+        ),
         ("ProdDeployRole", "sagemaker:UpdateEndpoint", ENDPOINT + "iris-tree-prod", {}),
+        ("ProdDeployRole", "sagemaker:UpdateEndpoint", CONFIG + "EndpointConfig-x", {}),
         ("PipelineRole", "codebuild:StartBuild", "{projects}-package", {}),
         ("PipelineRole", "codeconnections:UseConnection", "{connection}", {}),
         ("PipelineRole", "iam:PassRole", "{ProdDeployRole}", TO_CLOUDFORMATION),
         ("PipelineRole", "cloudformation:UpdateStack", STACK + "iris-tree-prod/abc", {}),
+        ("PipelineRole", "cloudformation:DeleteStack", STACK + "iris-tree-staging/abc", {}),
         ("PipelineRole", "sns:Publish", "{topic}", {}),
     ],
 )
@@ -136,6 +170,14 @@ def test_a_role_can_do_its_work(
         ("JobRole", "s3:GetObject", "{bucket}/models/iris/x/model.tar.gz", {}),
         ("JobRole", "s3:GetObject", "{bucket}/capture/iris-prod/x.jsonl", {}),
         ("JobRole", "iam:PassRole", "{EndpointRole}", TO_SAGEMAKER),
+        ("JobRole", "sagemaker:StopTrainingJob", JOB + "training-job/payroll", {}),
+        ("JobRole", "sagemaker:CreateTrainingJob", JOB + "training-job/x", {}),
+        ("JobRole", "sagemaker:DescribeTrainingJob", JOB + "training-job/pipelines-p4jn9xou8a8s-Train-cIpzShs3Qp", {}),
+        # SageMaker stops the trials of a tuning job that is stopped.
+        ("JobRole", "sagemaker:StopTrainingJob", JOB + "training-job/p4jn9xou8a8s-Tune-cIpzShs3Qp-001-0e830ada", {}),
+        ("JobRole", "sagemaker:StopProcessingJob", JOB + "processing-job/pipelines-p4jn9xou8a8s-Evaluate-cIpzSh", {}),
+        ("JobRole", "sagemaker:StopHyperParameterTuningJob", JOB + "hyper-parameter-tuning-job/payroll", {}),
+        ("JobRole", "sagemaker:AddTags", JOB + "labeling-job/payroll", {}),
         ("EndpointRole", "s3:PutObject", "{bucket}/models/iris/x/model.tar.gz", {}),
         ("EndpointRole", "sagemaker:CreateTrainingJob", f"arn:aws:sagemaker:{ACCOUNT}:training-job/x", {}),
         ("EndpointRole", "secretsmanager:GetSecretValue", SECRET + "mlflow-AbCdEf", {}),
@@ -153,11 +195,20 @@ def test_a_role_can_do_its_work(
         ("StagingDeployRole", "sagemaker:UpdateEndpoint", ENDPOINT + "iris-tree-prod", {}),
         ("StagingDeployRole", "sagemaker:DeleteEndpoint", ENDPOINT + "iris-tree-prod", {}),
         ("StagingDeployRole", "iam:PassRole", "{JobRole}", TO_SAGEMAKER),
+        ("StagingDeployRole", "sagemaker:DeleteEndpoint", ENDPOINT + "others-staging", {}),
+        ("StagingDeployRole", "sagemaker:DeleteModel", MODEL + "prodModel-abc", {}),
+        ("StagingDeployRole", "sagemaker:DeleteModel", MODEL + "others-staging-Model-abc", {}),
+        ("StagingDeployRole", "sagemaker:DeleteModel", MODEL + "iris-tree-prod-Model-abc", {}),
+        ("ProdDeployRole", "sagemaker:DeleteEndpointConfig", CONFIG + "iris-tree-staging-EndpointConfig-x", {}),
+        ("StagingDeployRole", "logs:DeleteLogGroup", ENDPOINT_LOG + "others-iris-tree-staging", {}),
+        ("StagingDeployRole", "logs:DeleteLogGroup", ENDPOINT_LOG + "iris-tree-staging-archive", {}),
+        ("StagingDeployRole", "cloudwatch:DeleteAlarms", ALARM + "others-iris-tree-staging-latency", {}),
         ("StagingDeployRole", "cloudwatch:DeleteAlarms", ALARM + "iris-tree-prod-latency", {}),
         ("ProdDeployRole", "logs:DeleteLogGroup", ENDPOINT_LOG + "iris-tree-staging", {}),
         ("PipelineRole", "iam:PassRole", "{EndpointRole}", TO_SAGEMAKER),
         ("PipelineRole", "iam:PassRole", "{ProdDeployRole}", TO_SAGEMAKER),
         ("PipelineRole", "cloudformation:DeleteStack", STACK + "payroll/abc", {}),
+        ("PipelineRole", "cloudformation:DeleteStack", STACK + "iris-tree-prod/abc", {}),
         ("PipelineRole", "codebuild:StartBuild", f"arn:aws:codebuild:{ACCOUNT}:project/others", {}),
         ("PipelineRole", "s3:GetObject", "{bucket}/models/iris/x/model.tar.gz", {}),
     ],
@@ -172,6 +223,28 @@ def test_a_role_can_do_nothing_else(
 def test_builds_write_their_own_log_only(cloud: Any, places: dict[str, str], role: str) -> None:
     assert may(cloud, places[role], "logs:PutLogEvents", f"{BUILD_LOG}{places['project']}:log-stream:x")
     assert not may(cloud, places[role], "logs:PutLogEvents", f"{BUILD_LOG}others:log-stream:x")
+
+
+@pytest.mark.parametrize("role", BUILDS)
+def test_builds_keep_a_cache_of_their_own(cloud: Any, places: dict[str, str], role: str) -> None:
+    tasks = {name: re.sub("(?<=[a-z])(?=[A-Z])", "-", name.removesuffix("Role")).lower() for name in BUILDS}
+    for name, task in tasks.items():
+        kept, own = f"{places['releases']}/cache/{task}/abc", name == role
+        assert may(cloud, places[role], "s3:PutObject", kept) is own
+        listed = {"s3:prefix": f"cache/{task}/abc"}
+        assert may(cloud, places[role], "s3:ListBucket", places["releases"], listed) is own
+    assert may(cloud, places[role], "s3:GetObject", f"{places['releases']}/cache/{tasks[role]}/abc")
+    assert not may(cloud, places[role], "s3:ListBucket", places["releases"])
+    assert not may(cloud, places[role], "s3:ListBucket", places["releases"], {"s3:prefix": "iris-model-deploy/"})
+
+
+def test_jobs_are_found_by_the_names_of_the_steps_that_there_are() -> None:
+    source = (ROOT / "model-build" / "model_build" / "steps.py").read_text()
+    steps = re.findall(r'(?:Processing|Tuning)Step\(\s*"(\w+)"', source)
+    assert steps == ["Prepare", "Tune"]
+    template = TEMPLATE.read_text()
+    # SageMaker cuts the name of a step at 7 characters in that of a tuning job, and may write it small.
+    assert all(f"-?{step[1:7]}-*" in template for step in steps)
 
 
 def test_no_role_is_granted_whole_services_or_everything(cloud: Any, places: dict[str, str]) -> None:
