@@ -19,13 +19,25 @@ if TYPE_CHECKING:
 
 # Two pushes at once: what they start is started one after the other, in the order in which they arrived.
 _ARRIVING = threading.Lock()
+# The commit that a reference of a repository was last told to be at. A push that git rejects beside another that it
+# takes sees the other's update, and what follows from an update must follow once.
+_TOLD: dict[tuple[str, str], str | None] = {}
 
 
 def of(cloud: Cloud, push: Push) -> Sequence[str]:
     """Do what follows from a push, and tell it in lines for the one who pushed."""
     with _ARRIVING:
         repository.settle_head(cloud, push.repository)
-        return [line for update in push.updates for line in _lines(cloud, push.repository, update)]
+        return [
+            line for update in push.updates if _is_news(push, update) for line in _lines(cloud, push.repository, update)
+        ]
+
+
+def _is_news(push: Push, update: RefUpdate) -> bool:
+    place = (push.repository, update.reference)
+    news = update.old is None or _TOLD.get(place, update.old) != update.new
+    _TOLD[place] = update.new
+    return news
 
 
 def _lines(cloud: Cloud, name: str, update: RefUpdate) -> Iterator[str]:

@@ -223,6 +223,31 @@ def test_two_pushes_at_once_become_two_executions_each_with_its_commit(sources: 
     assert {sources.variables(execution)["CommitId"] for execution in started} == commits
 
 
+def test_a_push_that_is_rejected_beside_one_that_is_taken_starts_nothing(sources: Any, working_copy: Any) -> None:
+    repository = sources.repository()
+    copies = [working_copy() for _ in range(4)]
+    copies[0].commit("begin", a_txt="0")
+    copies[0].push(sources.url(repository))
+    pipeline = sources.on_connection(repository, executionMode="PARALLEL")
+    for number, copy in enumerate(copies):
+        copy.git("fetch", "--quiet", sources.url(repository), "main")
+        copy.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+        copy.commit(f"commit {number}", a_txt=f"changed {number}")
+    taken = []
+
+    def push(copy: Any) -> None:
+        if copy.run("push", sources.url(repository), "HEAD:refs/heads/main").returncode == 0:
+            taken.append(copy)
+
+    threads = [threading.Thread(target=push, args=(copy,)) for copy in copies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 1
+    assert len(sources.started_by_pushes(pipeline)) == 1
+
+
 def test_a_push_during_an_execution_becomes_the_next_one_with_its_own_commit(sources: Any, work: Any) -> None:
     repository = sources.repository()
     pushed_before(sources, work, repository)
