@@ -137,6 +137,7 @@ def _start_in_background(home: Path, port: int, region: str) -> None:
     except OSError as error:
         raise click.ClickException(f"home {home} cannot be used: {error.strerror}") from error
     with file:
+        said = file.tell()
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -156,18 +157,34 @@ def _start_in_background(home: Path, port: int, region: str) -> None:
             stderr=file,
             start_new_session=True,
         )
-    deadline = time.monotonic() + 60
+    try:
+        running = _up_within(60, home, process)
+    except BaseException:
+        # Whoever interrupts this wants no cloud that comes up behind their back.
+        process.terminate()
+        process.wait(_DOWN_SECONDS)
+        raise
+    if running is None:
+        raise click.ClickException(f"the cloud did not come up; the end of {log} says:\n{_said_since(log, said)}")
+    click.echo(f"up: {running['endpoint_url']} (process {running['pid']})")
+
+
+def _up_within(seconds: float, home: Path, process: subprocess.Popen[bytes]) -> dict[str, Any] | None:
+    """What is known of the server once it answers; None where its process ends without, or takes longer."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         ended = process.poll() is not None
         running = _running(home)
-        if running:
-            click.echo(f"up: {running['endpoint_url']} (process {running['pid']})")
-            return
-        if ended:
-            break
+        if running or ended:
+            return running
         time.sleep(0.05)
-    tail = "".join(log.read_text(errors="replace").splitlines(keepends=True)[-5:])
-    raise click.ClickException(f"the cloud did not come up; the end of {log} says:\n{tail}")
+    return None
+
+
+def _said_since(log: Path, size: int) -> str:
+    with log.open("rb") as file:
+        file.seek(size)
+        return "".join(file.read().decode(errors="replace").splitlines(keepends=True)[-5:])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,20 @@ def test_the_profile_of_whoever_starts_the_cloud_is_not_the_clouds(make_cloud: C
     template = json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
     cloudformation.create_stack(StackName="theirs", TemplateBody=template)
     cloudformation.get_waiter("stack_create_complete").wait(StackName="theirs", WaiterConfig={"Delay": 1})
+
+
+def test_an_interrupt_before_the_cloud_is_up_leaves_none_that_comes_up_later(home: Path) -> None:
+    command = [sys.executable, "-m", "local_aws", "up", "--home", str(home)]
+    starting = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not (home / "server.log").exists():
+        assert starting.poll() is None
+    time.sleep(0.1)
+    starting.send_signal(signal.SIGINT)
+    said = starting.communicate(timeout=60)
+    assert starting.returncode == 1, said
+    time.sleep(2)
+    assert not [
+        process.info["cmdline"]
+        for process in psutil.process_iter(["cmdline"])
+        if str(home) in (process.info["cmdline"] or ())
+    ]

@@ -11,6 +11,7 @@ import threading
 
 from local_aws.cloud import Cloud
 from local_aws.codepipeline import execution_record, gate, retries, rollback, state_events
+from local_aws.codepipeline.actions import build_failure
 from local_aws.codepipeline.declaration import Pipeline, Stage
 from local_aws.codepipeline.execution_record import FAILED, KIND, STOPPED, STOPPING, SUCCEEDED
 from local_aws.codepipeline.stage_run import StageRun
@@ -126,6 +127,8 @@ def _failure(body: Body, stage: Stage) -> str:
     """What failed, in one line, for the summary of the execution."""
     for name, record in execution_record.actions_of(body, stage.name).items():
         if record["status"] == FAILED:
-            message = record["output"]["executionResult"]["errorDetails"]["message"]
-            return f"Stage {stage.name} failed at action {name}: {message.splitlines()[0]}"
+            lines = record["output"]["executionResult"]["errorDetails"]["message"].splitlines()
+            # The last that a build's command has printed is most often the reason.
+            told = f"{lines[-1]} ({lines[0]})" if build_failure.PRINTED in lines else lines[0]
+            return f"Stage {stage.name} failed at action {name}: {told}"
     return f"Stage {stage.name} failed"

@@ -23,6 +23,7 @@ def test_a_build_that_fails_tells_its_phase_why_and_what_it_printed_last(pipelin
     assert "exit status 3" in message
     assert message.endswith("The last it printed:\nrecall 0.3 is below 0.5")
     assert latest["externalExecutionUrl"].endswith(latest["externalExecutionId"])
+    assert ended["statusSummary"].startswith("Stage Build failed at action Build: recall 0.3 is below 0.5 (Build ")
     assert "\n" not in ended["statusSummary"]
 
 

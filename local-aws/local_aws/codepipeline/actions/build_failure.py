@@ -10,6 +10,7 @@ from local_aws.principal import ADMINISTRATOR, acting_as
 # The agent's own lines begin so, all others are what commands have printed.
 _AGENT = "[Container]"
 _LINES, _LETTERS = 5, 800
+PRINTED = "The last it printed:"
 _NEWEST = 400
 
 
@@ -23,7 +24,7 @@ def told(cloud: Cloud, build: dict[str, Any]) -> str:
     contexts = [context["message"] for context in bad[0].get("contexts", []) if context.get("message")]
     message = f"{message} in phase {phase}" + (f": {'; '.join(contexts)}" if contexts else ".")
     printed = "\n".join(_last_lines(cloud, build, phase))[-_LETTERS:]
-    return f"{message}\nThe last it printed:\n{printed}" if printed else message
+    return f"{message}\n{PRINTED}\n{printed}" if printed else message
 
 
 def _last_lines(cloud: Cloud, build: dict[str, Any], phase: str) -> list[str]:
