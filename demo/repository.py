@@ -117,6 +117,14 @@ class Repository:
         return _git(self.folder, *arguments).stdout.strip()
 
 
+def has_own_work(folder: Path) -> bool:
+    """Whether a clone holds what no remote has: changed files, or commits of any branch that were never pushed."""
+    if not (folder / ".git").exists():
+        return False
+    unpushed = _git(folder, "log", "--oneline", "--branches", "--not", "--remotes").stdout
+    return bool(unpushed.strip() or _git(folder, "status", "--porcelain").stdout.strip())
+
+
 def read_pins(buildspec: str) -> Pins:
     """The pinned model and version that a buildspec hands to its commands."""
     variables = yaml.safe_load(buildspec)["env"]["variables"]

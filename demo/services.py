@@ -144,7 +144,12 @@ def up() -> None:
         account = Account({**account.environment, **hand_tools(account, CLOUD.home)})
         undo.pop_all()
     click.echo(f"\nAWS:    {cloud} (also for a browser)\nMLflow: {mlflow}")
-    click.echo(f"\nTo push there:\n  git remote add local {account.git_remote}\n  git push local main")
+    click.echo(f"\nTo push there:\n  git remote add local {account.git_remote}   (set-url where it is there)")
+    click.echo("  git push local main")
+    if (LOCAL / "demo" / "repository" / ".git").exists():
+        # The address may be another than at the time of the demo.
+        where = ["git", "-C", str(LOCAL / "demo" / "repository"), "remote", "set-url", "local", account.git_remote]
+        subprocess.run(where, check=False)
     click.echo(f"\nIn a shell that should use them:\n  source {environment_file(account)} && source .venv/bin/activate")
 
 

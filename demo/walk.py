@@ -17,7 +17,7 @@ from rich.table import Table
 from demo.account import ROOT, Account, NotDeployed, deploy_stack
 from demo.build import read_build
 from demo.delivery import Delivery, NotDelivered
-from demo.repository import GitFailed, Repository
+from demo.repository import GitFailed, Repository, has_own_work
 from demo.services import CLOUD, LOCAL, NotStarted, running
 from demo.traffic import Traffic
 
@@ -88,7 +88,7 @@ class Walk:
         with self.leg("build", "3  git push: the build pipeline prepares, tunes, registers"):
             self._build(account, repository)
         first, best = self._versions()
-        with self.leg("deploy", f"4  Pin version {first}, git push: to staging, approval, to prod"):
+        with self.leg("deploy", f"4  Release version {first}: to staging, approval, to prod"):
             self._release(account, repository, first, model)
         with self.leg("update", f"5  Pin version {best}, git push: the same way, while clients keep calling"):
             self._update(account, repository, best, model)
@@ -205,11 +205,10 @@ def main() -> int:
     """Walk, write the summary, say what to try next; the exit code is 0 only if all of it happened."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
-    shutil.rmtree(FOLDER, ignore_errors=True)
     walk = Walk()
     code = 1
     try:
-        FOLDER.mkdir(parents=True)
+        _make_room(walk)
         walk.go()
         code = 0
     except (LegFailed, NotStarted, NotDeployed, NotDelivered, GitFailed) as error:
@@ -227,6 +226,16 @@ def main() -> int:
     return code
 
 
+def _make_room(walk: Walk) -> None:
+    """An empty folder for this walk; a clone that someone has worked in since the last one is put aside, not removed."""
+    if has_own_work(FOLDER / "repository"):
+        kept = LOCAL / f"repository-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        (FOLDER / "repository").rename(kept)
+        walk.say(f"{FOLDER / 'repository'} held work that was not pushed: it is in {kept} now.")
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+
+
 def _write_summary(walk: Walk) -> bool:
     try:
         (FOLDER / "summary.json").write_text(json.dumps(walk.summary, indent=2) + "\n")
@@ -240,7 +249,7 @@ def _say_what_next(walk: Walk) -> None:
     total = walk.summary["seconds"]["total"]
     walk.console.print(
         f"[bold green]All of it happened, in {total:.0f} s.[/bold green] The figures are in {FOLDER / 'summary.json'}. "
-        f"What ran is stopped again; the repository, runs, models and endpoints are kept in {LOCAL}/.\n\n"
+        f"What it started is stopped again; the repository, runs, models and endpoints are kept in {LOCAL}/.\n\n"
         "Try next:\n"
         "  make up          start them again, with all that was made, and keep them: their pages, too\n"
         f"  cd {FOLDER}/repository, edit MODEL_VERSION in buildspec.yml, git commit -a, git push local main\n"
