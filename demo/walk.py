@@ -227,7 +227,7 @@ def main() -> int:
 
 
 def _make_room(walk: Walk) -> None:
-    """An empty folder for this walk; a clone that someone has worked in since the last one is put aside, not removed."""
+    """An empty folder for this walk; a clone that someone has worked in since the last is put aside, not removed."""
     if has_own_work(FOLDER / "repository"):
         kept = LOCAL / f"repository-{datetime.now(UTC):%Y%m%dT%H%M%S}"
         (FOLDER / "repository").rename(kept)
