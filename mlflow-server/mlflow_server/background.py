@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,9 @@ import psutil
 
 from mlflow_server.errors import ServerError
 from mlflow_server.home import Home, Record
+from mlflow_server.local import Local, prepare, stop_stores, write_client_environment
+from mlflow_server.serving import options_environment
+from mlflow_server.settings import Settings
 
 _START_SECONDS = 120
 _STOP_SECONDS = 15
@@ -18,8 +22,8 @@ _LOOK_SECONDS = 0.05
 _LOG_LINES = 8
 
 
-def start(home: Home, port: int) -> Record:
-    """Start a server on `home` and wait until it answers; one that runs already is left as it is.
+def start(home: Home, port: int, settings: Settings) -> tuple[Record, Local | None]:
+    """Start a server on `home` and wait until it answers; one that runs already is left as it is (None).
 
     Raises `ServerError` with the end of the server's log where it ends or stays silent, and where one runs already
     on a port other than the one asked for.
@@ -31,15 +35,17 @@ def start(home: Home, port: int) -> Record:
             "stop it with `mlflow-server down` before you start it there."
         )
     if running and healthy(running):
-        return running
+        return running, None
     home.make()
+    local = prepare(home, settings)
     said_before = home.log.stat().st_size if home.log.exists() else 0
-    process = None if running else _spawn(home, port)
+    process = None if running else _spawn(home, port, local)
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         record = home.running()
         if record and healthy(record):
-            return record
+            write_client_environment(home, local, record.tracking_uri)
+            return record, local
         if process is not None and process.poll() is not None:
             raise ServerError(f"The server did not come up:\n{_said(home, said_before)}")
         time.sleep(_LOOK_SECONDS)
@@ -49,14 +55,15 @@ def start(home: Home, port: int) -> Record:
 
 
 def stop(home: Home) -> bool:
-    """Stop the server of `home` and all its processes; False when none ran."""
+    """Stop the server of `home` with all its processes, and its stores; False when the server did not run."""
     record = home.running()
     process = record.process() if record else None
-    if process is None:
-        return False
-    _end(process)
-    home.leave()
-    return True
+    if process is not None:
+        _end(process)
+        home.leave()
+    if home.folder.exists():
+        stop_stores(home)
+    return process is not None
 
 
 def healthy(record: Record) -> bool:
@@ -71,20 +78,13 @@ def healthy(record: Record) -> bool:
         connection.close()
 
 
-def _spawn(home: Home, port: int) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow_server",
-        "up",
-        "--foreground",
-        "--home",
-        str(home.folder),
-        "--port",
-        str(port),
-    ]
+def _spawn(home: Home, port: int, local: Local) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "mlflow_server", "serve", "--home", str(home.folder), "--port", str(port)]
+    environment = {**os.environ, **local.environment, **options_environment(local.serving)}
     with home.log.open("ab") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
 
 
 def _end(process: psutil.Process) -> None:

@@ -1,10 +1,13 @@
-"""The folder of an embedded tracking server, and the record of the process that serves it.
+"""The folder of a tracking server on this machine, and the record of the process that serves it.
 
 mlflow.db      runs, models and everything else but artifacts (SQLite)
 artifacts/     what runs log as files, served through the server
 server.log     what the server says when it runs in the background
 server.json    the process that serves this folder, while it does
 port           the port it had last, which it takes again
+settings.json  what `up` was told (private: a database URI may hold a password)
+credentials.json, client.env   generated secrets, and what a shell needs to log in (private)
+postgres/, objects/, metrics/  stores that were started with the server, and its Prometheus counters
 lock           held by the process that serves this folder: there is only one
 """
 
@@ -63,6 +66,10 @@ class Home:
         return self.folder / "server.log"
 
     @property
+    def client_environment(self) -> Path:
+        return self.folder / "client.env"
+
+    @property
     def _record(self) -> Path:
         return self.folder / "server.json"
 
@@ -73,7 +80,8 @@ class Home:
     def make(self) -> None:
         """Make the folder where there is none; raises `ServerError` where it cannot be made."""
         try:
-            self.artifacts.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.artifacts.mkdir(exist_ok=True)
         except OSError as error:
             raise ServerError(
                 f"{self.folder} cannot be used ({error.strerror}): name another folder with --home."

@@ -1,0 +1,17 @@
+"""The application that every worker serves: MLflow's own, with its accounts where the server asks for a password."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def create() -> Any:
+    """The ASGI application of MLflow, as the environment that `Serving` made describes it."""
+    if "MLFLOW_AUTH_CONFIG_PATH" not in os.environ:
+        from mlflow.server.fastapi_app import app
+
+        return app
+    from mlflow.server.auth import create_app
+
+    return create_app()

@@ -1,0 +1,1 @@
+"""The commands of `mlflow-server`: thin functions that parse, call and print."""

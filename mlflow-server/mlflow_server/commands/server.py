@@ -1,0 +1,162 @@
+"""`up`, `down`, `status` of a server of this machine, and `serve`, which containers and supervisors run."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlflow_server import background, serve, serving
+from mlflow_server.commands.options import home_of, home_option
+from mlflow_server.errors import ServerError
+from mlflow_server.home import Home, Record
+from mlflow_server.local import Local, prepare, stop_stores, write_client_environment
+from mlflow_server.serving import Accounts, Serving
+from mlflow_server.settings import Settings
+
+_DOWN, _SILENT = 3, 4
+_HOST = "127.0.0.1"
+
+
+_port = click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port on 127.0.0.1; 0 takes the one it had last, or a free one.",
+)
+
+
+@click.command()
+@home_option
+@_port
+@click.option("--postgres", is_flag=True, help="Start PostgreSQL and an S3-compatible object store with it.")
+@click.option("--backend-store-uri", envvar=serving.BACKEND, help="A database of your own: an SQLAlchemy URL.")
+@click.option("--artifacts-destination", envvar=serving.ARTIFACTS, help="A bucket or folder of your own: a URI.")
+@click.option("--auth/--no-auth", default=None, help="Ask for a password; on by default but in the embedded mode.")
+@click.option("--projects/--no-projects", default=None, help="Keep projects apart (MLflow's workspaces).")
+@click.option("--allowed-hosts", multiple=True, help="A further Host header that is answered; may be repeated.")
+@click.option("--cors-allowed-origins", multiple=True, help="A web origin that may call; may be repeated.")
+@click.option("--workers", type=click.IntRange(1), help="Serving processes.")
+@click.option("--foreground", is_flag=True, help="Serve here until Ctrl-C instead of in the background.")
+def up(home: Home, port: int, foreground: bool, **told: Any) -> None:
+    """Start the server, and print its tracking URI once it answers; without options as it was last time."""
+    settings = Settings.kept_in(home.folder).told(**told)
+    if not foreground:
+        record, local = background.start(home, port, settings)
+        _announce(record, home, local)
+        return
+    home.make()
+    local = prepare(home, settings)
+    os.environ.update(local.environment)
+    try:
+        _serve(home, _listener(home, port), local.serving, lambda record: _announce_new(record, home, local))
+    finally:
+        stop_stores(home)
+
+
+@click.command("serve")
+@click.option("--home", type=click.Path(path_type=Path), callback=home_of, help="Folder that records the process.")
+@click.option("--host", envvar="MLFLOW_HOST", default=_HOST, show_default=True)
+@click.option("--port", envvar="MLFLOW_PORT", type=click.IntRange(0, 65535), default=5000, show_default=True)
+@click.option("--backend-store-uri", envvar=serving.BACKEND, required=True)
+@click.option("--artifacts-destination", envvar=serving.ARTIFACTS, required=True)
+@click.option("--auth/--no-auth", envvar=serving.AUTH, default=True, show_default=True)
+@click.option("--projects/--no-projects", envvar=serving.PROJECTS, default=False, show_default=True)
+@click.option("--allowed-hosts", envvar=serving.HOSTS, default=",".join(serving.LOOPBACK), show_default=True)
+@click.option("--cors-allowed-origins", envvar=serving.ORIGINS, default="")
+@click.option("--workers", envvar=serving.WORKERS, type=click.IntRange(1), default=1, show_default=True)
+@click.option("--metrics", envvar=serving.METRICS, type=click.Path(path_type=Path), help="Folder of the counters.")
+@click.option("--admin", envvar=serving.ADMIN, default="admin", show_default=True)
+@click.option("--password", envvar=serving.PASSWORD, help="The administrator's, by the environment only.", hidden=True)
+@click.option("--secret-key", envvar=serving.SECRET_KEY, hidden=True)
+def serve_(
+    home: Home | None,
+    host: str,
+    port: int,
+    auth: bool,
+    admin: str,
+    password: str | None,
+    secret_key: str | None,
+    allowed_hosts: str,
+    cors_allowed_origins: str,
+    **options: Any,
+) -> None:
+    """Serve here until SIGTERM, as the environment says: what the container runs, and `up` in the background."""
+    if auth and not (password and secret_key):
+        raise ServerError(
+            f"A server with accounts needs {serving.PASSWORD} and {serving.SECRET_KEY} in its environment: "
+            "set both, or start it with --no-auth where only trusted people reach it."
+        )
+    served = Serving(
+        accounts=Accounts(admin, password, secret_key) if auth and password and secret_key else None,
+        allowed_hosts=_names(allowed_hosts),
+        cors_allowed_origins=_names(cors_allowed_origins),
+        **options,
+    )
+    if home:
+        home.make()
+        _serve(home, _listener(home, port), served, lambda _: None)
+        return
+    listener = serve.bound(host, port)
+    serve.serve(served, listener, lambda: click.echo(f"up: http://{host}:{listener.getsockname()[1]}"))
+
+
+@click.command()
+@home_option
+def down(home: Home) -> None:
+    """Stop the server, all its processes and the stores that were started with it; what they know stays."""
+    click.echo("stopped" if background.stop(home) else "not running")
+
+
+@click.command()
+@home_option
+def status(home: Home) -> None:
+    """Say whether the server answers, and where."""
+    record = home.running()
+    if record is None:
+        click.echo("down")
+        sys.exit(_DOWN)
+    if not background.healthy(record):
+        click.echo(f"started but not answering: {record.tracking_uri} (process {record.pid}, log {home.log})")
+        sys.exit(_SILENT)
+    _announce(record, home, None)
+
+
+def _serve(home: Home, listener: socket.socket, served: Serving, ready: Any) -> None:
+    with home.lock():
+        record = home.enter(listener.getsockname()[1])
+        try:
+            serve.serve(served, listener, lambda: ready(record))
+        finally:
+            home.leave()
+
+
+def _listener(home: Home, port: int) -> socket.socket:
+    if port:
+        return serve.bound(_HOST, port)
+    try:
+        return serve.bound(_HOST, home.last_port() or 0)
+    except ServerError:
+        return serve.bound(_HOST, 0)
+
+
+def _announce_new(record: Record, home: Home, local: Local) -> None:
+    write_client_environment(home, local, record.tracking_uri)
+    _announce(record, home, local)
+
+
+def _announce(record: Record, home: Home, local: Local | None) -> None:
+    click.echo(f"up: {record.tracking_uri} (process {record.pid})")
+    if local and local.new_accounts and local.serving.accounts:
+        click.echo(
+            f"administrator: {local.serving.accounts.admin}, password: {local.serving.accounts.password}\n"
+            f"(shown this once; kept in {home.client_environment}: `source` it to log in)"
+        )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)

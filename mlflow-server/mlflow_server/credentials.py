@@ -1,0 +1,45 @@
+"""The secrets of a local server, generated once and kept in its folder for the person who runs it.
+
+credentials.json   accounts, database password and object store key (mode 0600)
+client.env         what a shell needs to log to the server as its administrator: `set -a; . client.env` (mode 0600)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mlflow_server.serving import Accounts
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Generated secrets: who administers MLflow, and what the server itself logs in to its stores with."""
+
+    accounts: Accounts
+    database_password: str
+    access_key_id: str
+    secret_access_key: str
+
+    @classmethod
+    def kept_in(cls, folder: Path) -> tuple[Credentials, bool]:
+        """The secrets of a folder, and whether they were generated just now."""
+        path = folder / "credentials.json"
+        if path.exists():
+            kept = json.loads(path.read_text())
+            return cls(**{**kept, "accounts": Accounts(**kept["accounts"])}), False
+        made = cls(Accounts.generate(), secrets.token_urlsafe(24), secrets.token_hex(10), secrets.token_hex(20))
+        write_private(path, json.dumps(asdict(made), indent=2) + "\n")
+        return made, True
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,70 @@
+"""A server of this machine: its stores started, its secrets made, and what it is served with put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlflow_server.credentials import Credentials, write_private
+from mlflow_server.home import Home
+from mlflow_server.serving import LOOPBACK, Serving
+from mlflow_server.settings import Settings
+from mlflow_server.stack.objects import BUCKET, ObjectStore
+from mlflow_server.stack.postgres import Postgres
+
+_WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Local:
+    """What a home's server is served with: `environment` is for its stores (boto3), `first` says whether it is new."""
+
+    serving: Serving
+    environment: Mapping[str, str]
+    new_accounts: bool
+
+
+def prepare(home: Home, settings: Settings) -> Local:
+    """Start the stores of a home where they are its own, and say what the server is to be served with.
+
+    Raises `ServerError` where a store does not start.
+    """
+    settings.keep_in(home.folder)
+    credentials, new = Credentials.kept_in(home.folder)
+    backend, artifacts = settings.backend_store_uri or home.database_uri, settings.artifacts_destination
+    environment: dict[str, str] = {}
+    if settings.postgres:
+        database = Postgres(home.folder / "postgres", credentials.database_password)
+        backend = database.url(database.start().port)
+        if artifacts is None:
+            objects = ObjectStore(home.folder / "objects", credentials.access_key_id, credentials.secret_access_key)
+            environment = objects.environment(objects.start().port)
+            artifacts = f"s3://{BUCKET}/artifacts"
+    serving = Serving(
+        backend_store_uri=backend,
+        artifacts_destination=artifacts or home.artifacts.as_uri(),
+        accounts=credentials.accounts if settings.asks_for_passwords else None,
+        projects=bool(settings.projects),
+        allowed_hosts=(*LOOPBACK, *settings.allowed_hosts),
+        cors_allowed_origins=settings.cors_allowed_origins,
+        workers=settings.workers or (1 if settings.embedded else min(_WORKERS, os.cpu_count() or 1)),
+        metrics=None if settings.embedded else home.folder / "metrics",
+    )
+    return Local(serving, environment, new and serving.accounts is not None)
+
+
+def stop_stores(home: Home) -> None:
+    """Stop the stores that were started with the server of a home."""
+    credentials, _ = Credentials.kept_in(home.folder)
+    ObjectStore(home.folder / "objects", credentials.access_key_id, credentials.secret_access_key).stop()
+    Postgres(home.folder / "postgres", credentials.database_password).stop()
+
+
+def write_client_environment(home: Home, local: Local, tracking_uri: str) -> None:
+    """Write what a shell needs to log to the server as its administrator, and to its object store."""
+    environment = {"MLFLOW_TRACKING_URI": tracking_uri, **local.environment}
+    if local.serving.accounts:
+        environment["MLFLOW_TRACKING_USERNAME"] = local.serving.accounts.admin
+        environment["MLFLOW_TRACKING_PASSWORD"] = local.serving.accounts.password
+    write_private(home.client_environment, "".join(f"export {name}={value}\n" for name, value in environment.items()))

@@ -1,0 +1,124 @@
+"""The serving process: MLflow's application on uvicorn, in this process or in several workers.
+
+`mlflow server` loads MLflow twice, once for its command line and once for each worker, and does not set TCP_NODELAY
+with more than one of them. Here one worker is this very process, and all are on uvloop and httptools, which do set it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mlflow_server.errors import ServerError
+from mlflow_server.serving import Serving
+
+_GRACE_SECONDS = 5
+
+
+def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; calls `ready` once requests are answered.
+
+    Raises `ServerError` where the database does not fit this version of MLflow.
+    """
+    # uvicorn ends in order and then raises the signal again, which must not cut short what follows.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    with TemporaryDirectory(prefix="mlflow-server-") as private, closing(listener):
+        os.environ.update(serving.environment())
+        os.environ.update(serving.accounts_environment(Path(private)))
+        _prepare(serving)
+        if serving.workers == 1:
+            _serve_here(listener, ready)
+        else:
+            _serve_in_workers(serving.workers, listener, ready)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket on `host` and `port`; raises `ServerError` where the port cannot be had."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ServerError(
+            f"Port {port} on {host} cannot be had ({error.strerror}): stop what uses it, or name another with --port."
+        ) from error
+    return listener
+
+
+def _prepare(serving: Serving) -> None:
+    """Load MLflow and make the tables, and the first administrator, where there are none."""
+    # MLflow reads its environment while it is loaded, and loading it is most of the time to the first answer: a
+    # quarter of that is spent looking for garbage among modules that stay.
+    gc.disable()
+    from alembic.util.exc import CommandError
+    from mlflow.exceptions import MlflowException
+    from mlflow.server.handlers import initialize_backend_stores
+    from sqlalchemy.exc import SQLAlchemyError
+
+    gc.freeze()
+    gc.enable()
+    try:
+        initialize_backend_stores(serving.backend_store_uri, serving.backend_store_uri, "mlflow-artifacts:/")
+        if serving.accounts:
+            from mlflow.server.auth import bootstrap_admin_user
+
+            bootstrap_admin_user()
+    except (MlflowException, SQLAlchemyError, CommandError) as error:
+        raise ServerError(f"The database cannot be used by this MLflow: {error}") from error
+
+
+def _serve_here(listener: socket.socket, ready: Callable[[], None]) -> None:
+    import uvicorn
+
+    from mlflow_server.application import create
+
+    class AnnouncedServer(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
+
+    AnnouncedServer(_config(create())).run(sockets=[listener])
+
+
+def _serve_in_workers(workers: int, listener: socket.socket, ready: Callable[[], None]) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    listener.listen()
+    supervisor = Multiprocess(
+        _config("mlflow_server.application:create", factory=True, workers=workers), sockets=[listener]
+    )
+
+    def announce() -> None:
+        while not supervisor.processes:
+            supervisor.should_exit.wait(0.05)
+        if supervisor.processes[0].wait_until_ready(120, supervisor.should_exit):
+            ready()
+
+    threading.Thread(target=announce, daemon=True).start()
+    supervisor.run()
+
+
+def _config(app: Any, **options: Any) -> Any:
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        **options,
+    )

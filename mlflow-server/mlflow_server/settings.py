@@ -1,0 +1,61 @@
+"""What `mlflow-server up` was told of a home, kept there: the next `up` without options serves the same again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlflow_server.credentials import write_private
+from mlflow_server.errors import ServerError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The stores and doors of a home's server; what is None is as the mode has it.
+
+    `postgres`: PostgreSQL and an object store are started with the server. `backend_store_uri` and
+    `artifacts_destination`: stores of one's own. Neither: SQLite and a folder ("embedded"), without accounts.
+    """
+
+    postgres: bool = False
+    backend_store_uri: str | None = None
+    artifacts_destination: str | None = None
+    auth: bool | None = None
+    projects: bool | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    cors_allowed_origins: tuple[str, ...] = ()
+    workers: int | None = None
+
+    @property
+    def embedded(self) -> bool:
+        return not (self.postgres or self.backend_store_uri or self.artifacts_destination)
+
+    @property
+    def asks_for_passwords(self) -> bool:
+        return not self.embedded if self.auth is None else self.auth
+
+    @classmethod
+    def kept_in(cls, folder: Path) -> Settings:
+        """The settings of a folder, those of the embedded mode where it has none."""
+        try:
+            kept: dict[str, Any] = json.loads((folder / "settings.json").read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return cls()
+        for several in ("allowed_hosts", "cors_allowed_origins"):
+            kept[several] = tuple(kept[several])
+        return cls(**kept)
+
+    def told(self, **told: Any) -> Settings:
+        """These settings with what was told now; raises `ServerError` where that contradicts itself."""
+        settings = replace(self, **{name: value for name, value in told.items() if value not in (None, (), False)})
+        if settings.postgres and settings.backend_store_uri:
+            raise ServerError(
+                "--postgres starts a database of its own, and --backend-store-uri names another: give one of them."
+            )
+        return settings
+
+    def keep_in(self, folder: Path) -> None:
+        """Write them down; a database URI may hold a password, so only the owner can read them."""
+        write_private(folder / "settings.json", json.dumps(asdict(self), indent=2) + "\n")
