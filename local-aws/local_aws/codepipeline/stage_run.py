@@ -79,9 +79,12 @@ class StageRun:
         else:
             message = f"The action did not complete within {minutes} minutes."
         action_id = record["actionExecutionId"]
-        action_run.give_up(action_id)
         expired = functools.partial(execution_record.failed_action, message=message, code="ActionTimeout")
-        if execution_record.change_action(self._cloud, self._execution_id, action_id, expired):
+        # As one: the action's own thread, told to give up, must find in the row why.
+        with self._cloud.store.transaction():
+            action_run.give_up(action_id)
+            is_new = execution_record.change_action(self._cloud, self._execution_id, action_id, expired)
+        if is_new:
             state_events.action(self._cloud, self._body(), action_id, "FAILED")
 
 
