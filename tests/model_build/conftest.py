@@ -191,36 +191,75 @@ def stopping_server(mlflow_uri: str) -> Iterator[Callable[[bytes], str]]:
 
 
 class StoppingWay:
-    """Passes connections on to a port, until the bytes `last` have gone through; from then on it refuses them."""
+    """Passes connections on to a port until a request with the bytes `last` has its answer; from then on it refuses."""
 
     def __init__(self, to: int, last: bytes) -> None:
         self._to, self._last = to, last
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = [self._listening]
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._open: list[socket.socket] = []
         self.port = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def stop(self) -> None:
-        for each in self._open:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+    def stop(self, spared: tuple[socket.socket, ...] = ()) -> None:
+        """Take no more connections, and end those there are but for the spared."""
+        with self._lock:
+            self._is_over = True
+            _end(self._listening, *(each for each in self._open if each not in spared))
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
                 server = socket.create_connection(("127.0.0.1", self._to))
-                self._open += [client, server]
-                threading.Thread(target=self._pass, args=(client, server, True), daemon=True).start()
-                threading.Thread(target=self._pass, args=(server, client, False), daemon=True).start()
+                with self._lock:
+                    self._open += [client, server]
+                    if self._is_over:
+                        _end(client, server)
+                        return
+                exchange = _Exchange(client, server, self._last, self.stop)
+                threading.Thread(target=exchange.pass_requests, daemon=True).start()
+                threading.Thread(target=exchange.pass_answers, daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket, is_request: bool) -> None:
+
+class _Exchange:
+    """One connection. Its last request may come in parts, its answer too: over is over when the client speaks again."""
+
+    def __init__(
+        self,
+        client: socket.socket,
+        server: socket.socket,
+        last: bytes,
+        stop: Callable[[tuple[socket.socket, ...]], None],
+    ) -> None:
+        self._client, self._server = client, server
+        self._last, self._stop = last, stop
+        self._is_last = self._is_answered = False
+
+    def pass_requests(self) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-                if is_request and self._last in data:
-                    # The answer still comes: a server ends between requests.
-                    time.sleep(0.5)
-                    self.stop()
-            target.shutdown(socket.SHUT_WR)
+            while data := self._client.recv(1 << 16):
+                if self._is_answered:
+                    _end(self._client, self._server)
+                    return
+                if self._last in data:
+                    # Before the server has the request: whoever has its answer finds nobody here any more.
+                    self._stop((self._client, self._server))
+                    self._is_last = True
+                self._server.sendall(data)
+            self._server.shutdown(socket.SHUT_WR)
+
+    def pass_answers(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := self._server.recv(1 << 16):
+                self._is_answered = self._is_last
+                self._client.sendall(data)
+            self._client.shutdown(socket.SHUT_WR)
+
+
+def _end(*sockets: socket.socket) -> None:
+    for each in sockets:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
