@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from mlflow_server import guard
+
 
 def create() -> Any:
     """The ASGI application of MLflow, as the environment that `Serving` made describes it."""
@@ -14,4 +16,10 @@ def create() -> Any:
         return app
     from mlflow.server.auth import create_app
 
-    return create_app()
+    application = create_app()
+    guard.install(
+        application,
+        destination=os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"],
+        projects=os.environ["MLFLOW_ENABLE_WORKSPACES"] == "true",
+    )
+    return application
