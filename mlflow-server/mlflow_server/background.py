@@ -13,57 +13,52 @@ import psutil
 from mlflow_server.errors import ServerError
 from mlflow_server.home import Home, Record
 from mlflow_server.local import Local, prepare, stop_stores, write_client_environment
+from mlflow_server.processes import end, family
 from mlflow_server.serving import options_environment
 from mlflow_server.settings import Settings
 
 _START_SECONDS = 120
-_STOP_SECONDS = 15
 _LOOK_SECONDS = 0.05
 _LOG_LINES = 8
+_REFUSAL = "Error: "
 
 
 def start(home: Home, port: int, settings: Settings) -> tuple[Record, Local | None]:
-    """Start a server on `home` and wait until it answers; one that runs already is left as it is (None).
+    """Start a server on `home` and wait until it answers; of one that runs already (None) only stores that ended.
 
-    Raises `ServerError` with the end of the server's log where it ends or stays silent, and where one runs already
-    on a port other than the one asked for.
+    The settings are kept once it answers. Raises `ServerError` with what the server said where it ends or stays
+    silent, and where one runs already on a port or with settings other than those asked for.
     """
-    running = home.running()
-    if running and port not in (0, running.port):
-        raise ServerError(
-            f"The server of {home.folder} is up on port {running.port}, not {port}: "
-            "stop it with `mlflow-server down` before you start it there."
-        )
-    if running and healthy(running):
-        return running, None
     home.make()
-    local = prepare(home, settings)
-    said_before = home.log.stat().st_size if home.log.exists() else 0
-    process = None if running else _spawn(home, port, local)
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        record = home.running()
-        if record and healthy(record):
-            write_client_environment(home, local, record.tracking_uri)
-            return record, local
-        if process is not None and process.poll() is not None:
-            raise ServerError(f"The server did not come up:\n{_said(home, said_before)}")
-        time.sleep(_LOOK_SECONDS)
-    if process is not None:
-        _end(psutil.Process(process.pid))
-    raise ServerError(f"The server did not answer within {_START_SECONDS} seconds:\n{_said(home, said_before)}")
+    with home.changing():
+        running = home.running()
+        if running and healthy(running):
+            _agree(home, running, port, settings)
+            prepare(home, settings)
+            return running, None
+        try:
+            local = prepare(home, settings)
+            record = _started(home, port, local, running)
+        except BaseException:
+            if running is None:
+                stop_stores(home)
+            raise
+        settings.keep_in(home.folder)
+        write_client_environment(home, local, record.tracking_uri)
+        return record, local
 
 
 def stop(home: Home) -> bool:
-    """Stop the server of `home` with all its processes, and its stores; False when the server did not run."""
-    record = home.running()
-    process = record.process() if record else None
-    if process is not None:
-        _end(process)
-        home.leave()
-    if home.folder.exists():
-        stop_stores(home)
-    return process is not None
+    """Stop the server of `home` with all its processes, and its stores; False when nothing of it ran."""
+    if not home.folder.is_dir():
+        return False
+    with home.changing():
+        record = home.running()
+        process = record.process() if record else None
+        if process is not None:
+            end(family(process))
+            home.leave()
+        return stop_stores(home) or process is not None
 
 
 def healthy(record: Record) -> bool:
@@ -78,6 +73,39 @@ def healthy(record: Record) -> bool:
         connection.close()
 
 
+def _agree(home: Home, running: Record, port: int, settings: Settings) -> None:
+    if port not in (0, running.port):
+        raise ServerError(
+            f"The server of {home.folder} is up on port {running.port}, not {port}: "
+            "stop it with `mlflow-server down` before you start it there."
+        )
+    if settings != Settings.kept_in(home.folder):
+        raise ServerError(
+            f"The server of {home.folder} is up with other options than these: "
+            "stop it with `mlflow-server down` before you start it with them."
+        )
+
+
+def _started(home: Home, port: int, local: Local, running: Record | None) -> Record:
+    said_before = home.log.stat().st_size if home.log.exists() else 0
+    process = None if running else _spawn(home, port, local)
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            record = home.running()
+            if record and healthy(record):
+                return record
+            if process is not None and process.poll() is not None:
+                raise ServerError(_reason(home, said_before))
+            time.sleep(_LOOK_SECONDS)
+        said = _end_of(home, said_before)
+        raise ServerError(f"The server did not answer within {_START_SECONDS} seconds (log: {home.log}):\n{said}")
+    except BaseException:
+        if process is not None and process.poll() is None:
+            end(family(psutil.Process(process.pid)))
+        raise
+
+
 def _spawn(home: Home, port: int, local: Local) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mlflow_server", "serve", "--home", str(home.folder), "--port", str(port)]
     environment = {**os.environ, **local.environment, **options_environment(local.serving)}
@@ -87,29 +115,15 @@ def _spawn(home: Home, port: int, local: Local) -> subprocess.Popen[bytes]:
         )
 
 
-def _end(process: psutil.Process) -> None:
-    try:
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        _signal(member.terminate)
-    _, left = psutil.wait_procs(family, timeout=_STOP_SECONDS)
-    for member in left:
-        _signal(member.kill)
-    psutil.wait_procs(left, timeout=_STOP_SECONDS)
+def _reason(home: Home, since: int) -> str:
+    """What the server refused to start for: its own sentence, or the end of what it said."""
+    said = _end_of(home, since)
+    _, refused, sentence = f"\n{said}".rpartition(f"\n{_REFUSAL}")
+    return sentence if refused else f"The server did not come up (log: {home.log}):\n{said}"
 
 
-def _signal(send: object) -> None:
-    if callable(send):
-        try:
-            send()
-        except psutil.NoSuchProcess:
-            return
-
-
-def _said(home: Home, since: int) -> str:
+def _end_of(home: Home, since: int) -> str:
     with home.log.open("rb") as log:
         log.seek(since)
         lines = log.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-_LOG_LINES:]) or f"it said nothing (log: {home.log})"
+    return "\n".join(lines[-_LOG_LINES:]) or "it said nothing"

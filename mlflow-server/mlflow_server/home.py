@@ -9,6 +9,7 @@ settings.json  what `up` was told (private: a database URI may hold a password)
 credentials.json, client.env   generated secrets, and what a shell needs to log in (private)
 postgres/, objects/, metrics/  stores that were started with the server, and its Prometheus counters
 lock           held by the process that serves this folder: there is only one
+changing       held by a command that starts or stops the server
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -78,10 +82,12 @@ class Home:
         return self.folder / "port"
 
     def make(self) -> None:
-        """Make the folder where there is none; raises `ServerError` where it cannot be made."""
+        """Make the folder where there is none; raises `ServerError` where it cannot be made or written to."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.artifacts.mkdir(exist_ok=True)
+            for folder in (self.folder, self.artifacts):
+                tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
             raise ServerError(
                 f"{self.folder} cannot be used ({error.strerror}): name another folder with --home."
@@ -99,13 +105,24 @@ class Home:
             ) from None
         return file
 
-    def running(self) -> Record | None:
-        """The record of the process that serves this folder, or None when there is none alive."""
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Wait for other commands that start or stop the server, and have those that follow wait for this one."""
+        with (self.folder / "changing").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def last(self) -> Record | None:
+        """The record of the process that serves this folder or did when it was killed, or None."""
         try:
-            record = Record(**json.loads(self._record.read_text()))
+            return Record(**json.loads(self._record.read_text()))
         except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
             return None
-        return record if record.process() else None
+
+    def running(self) -> Record | None:
+        """The record of the process that serves this folder, or None when there is none alive."""
+        record = self.last()
+        return record if record and record.process() else None
 
     def enter(self, port: int) -> Record:
         """Record this very process as the one that serves, on `port`."""

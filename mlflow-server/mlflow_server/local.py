@@ -30,7 +30,6 @@ def prepare(home: Home, settings: Settings) -> Local:
 
     Raises `ServerError` where a store does not start.
     """
-    settings.keep_in(home.folder)
     credentials, new = Credentials.kept_in(home.folder)
     backend, artifacts = settings.backend_store_uri or home.database_uri, settings.artifacts_destination
     environment: dict[str, str] = {}
@@ -54,11 +53,14 @@ def prepare(home: Home, settings: Settings) -> Local:
     return Local(serving, environment, new and serving.accounts is not None)
 
 
-def stop_stores(home: Home) -> None:
-    """Stop the stores that were started with the server of a home."""
+def stop_stores(home: Home) -> bool:
+    """Stop the stores that were started with the server of a home; False when none ran."""
     credentials, _ = Credentials.kept_in(home.folder)
-    ObjectStore(home.folder / "objects", credentials.access_key_id, credentials.secret_access_key).stop()
-    Postgres(home.folder / "postgres", credentials.database_password).stop()
+    stopped = [
+        ObjectStore(home.folder / "objects", credentials.access_key_id, credentials.secret_access_key).stop(),
+        Postgres(home.folder / "postgres", credentials.database_password).stop(),
+    ]
+    return any(stopped)
 
 
 def write_client_environment(home: Home, local: Local, tracking_uri: str) -> None:

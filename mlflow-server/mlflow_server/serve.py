@@ -11,17 +11,15 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from mlflow_server import workers
 from mlflow_server.errors import ServerError
 from mlflow_server.serving import Serving
-
-_GRACE_SECONDS = 5
 
 
 def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None]) -> None:
@@ -29,9 +27,7 @@ def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None]) 
 
     Raises `ServerError` where the database does not fit this version of MLflow.
     """
-    # uvicorn ends in order and then raises the signal again, which must not cut short what follows.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+    end_on_signals()
     with TemporaryDirectory(prefix="mlflow-server-") as private, closing(listener):
         os.environ.update(serving.environment())
         os.environ.update(serving.accounts_environment(Path(private)))
@@ -39,7 +35,14 @@ def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None]) 
         if serving.workers == 1:
             _serve_here(listener, ready)
         else:
-            _serve_in_workers(serving.workers, listener, ready)
+            workers.serve(_config, serving.workers, listener, ready)
+
+
+def end_on_signals() -> None:
+    """Have SIGTERM and SIGINT end this process in order."""
+    # uvicorn ends in order and then raises the signal again, which must not cut short what follows.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -92,24 +95,6 @@ def _serve_here(listener: socket.socket, ready: Callable[[], None]) -> None:
     AnnouncedServer(_config(create())).run(sockets=[listener])
 
 
-def _serve_in_workers(workers: int, listener: socket.socket, ready: Callable[[], None]) -> None:
-    from uvicorn.supervisors import Multiprocess
-
-    listener.listen()
-    supervisor = Multiprocess(
-        _config("mlflow_server.application:create", factory=True, workers=workers), sockets=[listener]
-    )
-
-    def announce() -> None:
-        while not supervisor.processes:
-            supervisor.should_exit.wait(0.05)
-        if supervisor.processes[0].wait_until_ready(120, supervisor.should_exit):
-            ready()
-
-    threading.Thread(target=announce, daemon=True).start()
-    supervisor.run()
-
-
 def _config(app: Any, **options: Any) -> Any:
     import uvicorn
 
@@ -119,6 +104,6 @@ def _config(app: Any, **options: Any) -> Any:
         http="httptools",
         access_log=False,
         log_level="warning",
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=workers.GRACE_SECONDS,
         **options,
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+LOCALHOST = "127.0.0.1"
 LOOPBACK = ("127.0.0.1", "127.0.0.1:*", "localhost", "localhost:*")
 _CREDENTIALS_CACHED_SECONDS = 10
 

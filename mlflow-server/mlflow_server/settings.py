@@ -48,13 +48,22 @@ class Settings:
         return cls(**kept)
 
     def told(self, **told: Any) -> Settings:
-        """These settings with what was told now; raises `ServerError` where that contradicts itself."""
-        settings = replace(self, **{name: value for name, value in told.items() if value not in (None, (), False)})
-        if settings.postgres and settings.backend_store_uri:
+        """These settings with what was told now (not None): a database told replaces another, "" takes a URI back.
+
+        Raises `ServerError` where what was told contradicts itself.
+        """
+        said: dict[str, Any] = {name: value for name, value in told.items() if value not in (None, ())}
+        if said.get("postgres") and said.get("backend_store_uri"):
             raise ServerError(
                 "--postgres starts a database of its own, and --backend-store-uri names another: give one of them."
             )
-        return settings
+        if said.get("postgres"):
+            said["backend_store_uri"] = None
+        elif said.get("backend_store_uri"):
+            said["postgres"] = False
+        for uri in ("backend_store_uri", "artifacts_destination"):
+            said.update({uri: None} if said.get(uri) == "" else {})
+        return replace(self, **said)
 
     def keep_in(self, folder: Path) -> None:
         """Write them down; a database URI may hold a password, so only the owner can read them."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,14 +11,13 @@ import click
 from mlflow_server import background, serve, serving
 from mlflow_server.commands.options import home_of, home_option
 from mlflow_server.errors import ServerError
+from mlflow_server.foreground import serve_home, serve_with_stores
 from mlflow_server.home import Home, Record
-from mlflow_server.local import Local, prepare, stop_stores, write_client_environment
-from mlflow_server.serving import Accounts, Serving
+from mlflow_server.local import Local, write_client_environment
+from mlflow_server.serving import LOCALHOST, Accounts, Serving
 from mlflow_server.settings import Settings
 
 _DOWN, _SILENT = 3, 4
-_HOST = "127.0.0.1"
-
 
 _port = click.option(
     "--port",
@@ -33,7 +30,9 @@ _port = click.option(
 @click.command()
 @home_option
 @_port
-@click.option("--postgres", is_flag=True, help="Start PostgreSQL and an S3-compatible object store with it.")
+@click.option(
+    "--postgres/--no-postgres", default=None, help="Start PostgreSQL and an S3-compatible object store with it."
+)
 @click.option("--backend-store-uri", envvar=serving.BACKEND, help="A database of your own: an SQLAlchemy URL.")
 @click.option("--artifacts-destination", envvar=serving.ARTIFACTS, help="A bucket or folder of your own: a URI.")
 @click.option("--auth/--no-auth", default=None, help="Ask for a password; on by default but in the embedded mode.")
@@ -49,18 +48,18 @@ def up(home: Home, port: int, foreground: bool, **told: Any) -> None:
         record, local = background.start(home, port, settings)
         _announce(record, home, local)
         return
-    home.make()
-    local = prepare(home, settings)
-    os.environ.update(local.environment)
-    try:
-        _serve(home, _listener(home, port), local.serving, lambda record: _announce_new(record, home, local))
-    finally:
-        stop_stores(home)
+
+    def ready(record: Record, local: Local) -> None:
+        settings.keep_in(home.folder)
+        write_client_environment(home, local, record.tracking_uri)
+        _announce(record, home, local)
+
+    serve_with_stores(home, port, settings, ready)
 
 
 @click.command("serve")
 @click.option("--home", type=click.Path(path_type=Path), callback=home_of, help="Folder that records the process.")
-@click.option("--host", envvar="MLFLOW_HOST", default=_HOST, show_default=True)
+@click.option("--host", envvar="MLFLOW_HOST", default=LOCALHOST, show_default=True)
 @click.option("--port", envvar="MLFLOW_PORT", type=click.IntRange(0, 65535), default=5000, show_default=True)
 @click.option("--backend-store-uri", envvar=serving.BACKEND, required=True)
 @click.option("--artifacts-destination", envvar=serving.ARTIFACTS, required=True)
@@ -98,8 +97,7 @@ def serve_(
         **options,
     )
     if home:
-        home.make()
-        _serve(home, _listener(home, port), served, lambda _: None)
+        serve_home(home, port, served)
         return
     listener = serve.bound(host, port)
     serve.serve(served, listener, lambda: click.echo(f"up: http://{host}:{listener.getsockname()[1]}"))
@@ -124,29 +122,6 @@ def status(home: Home) -> None:
         click.echo(f"started but not answering: {record.tracking_uri} (process {record.pid}, log {home.log})")
         sys.exit(_SILENT)
     _announce(record, home, None)
-
-
-def _serve(home: Home, listener: socket.socket, served: Serving, ready: Any) -> None:
-    with home.lock():
-        record = home.enter(listener.getsockname()[1])
-        try:
-            serve.serve(served, listener, lambda: ready(record))
-        finally:
-            home.leave()
-
-
-def _listener(home: Home, port: int) -> socket.socket:
-    if port:
-        return serve.bound(_HOST, port)
-    try:
-        return serve.bound(_HOST, home.last_port() or 0)
-    except ServerError:
-        return serve.bound(_HOST, 0)
-
-
-def _announce_new(record: Record, home: Home, local: Local) -> None:
-    write_client_environment(home, local, record.tracking_uri)
-    _announce(record, home, local)
 
 
 def _announce(record: Record, home: Home, local: Local | None) -> None:
