@@ -3,8 +3,10 @@
 The generators on PyPI are built on HTTP clients that cost more a request than the server measured here."""
 
 import asyncio
+import itertools
 import statistics
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -32,28 +34,37 @@ class Load:
         """The median latency in milliseconds."""
         return statistics.median(self.latencies) * 1000
 
+    @property
+    def p99_milliseconds(self) -> float:
+        """The latency in milliseconds that one request in a hundred exceeds."""
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000
 
-def post(path: str, body: bytes, content_type: str = "application/json") -> bytes:
-    """A POST as it goes over the wire."""
+
+def post(path: str, body: bytes, content_type: str = "application/json", authorization: str = "") -> bytes:
+    """A POST as it goes over the wire; `authorization` is the value of that header."""
+    login = f"Authorization: {authorization}\r\n" if authorization else ""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\n"
-        f"Accept: */*\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Accept: */*\r\n{login}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
-def generate(port: int, request: bytes, connections: int, seconds: float) -> Load:
+def generate(port: int, request: bytes | Callable[[int], Iterator[bytes]], connections: int, seconds: float) -> Load:
     """Send `request` over `connections` keep-alive connections to 127.0.0.1:`port` for `seconds`.
 
+    Where each request must differ, `request` gives the endless requests of a connection by its number.
     Raises RuntimeError for an answer other than 200 and a connection that is closed, TimeoutError for no answer.
     """
-    return uvloop.run(_generate(port, request, connections, seconds))
+    endless = (lambda _: itertools.repeat(request)) if isinstance(request, bytes) else request
+    return uvloop.run(_generate(port, [endless(number) for number in range(connections)], seconds))
 
 
-async def _generate(port: int, request: bytes, connections: int, seconds: float) -> Load:
+async def _generate(port: int, requests: list[Iterator[bytes]], seconds: float) -> Load:
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
-    clients = [_Client(request, start + seconds, loop.create_future()) for _ in range(connections)]
+    clients = [_Client(those, start + seconds, loop.create_future()) for those in requests]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
     await asyncio.wait_for(asyncio.gather(*(client.done for client in clients)), seconds + PATIENCE_SECONDS)
@@ -62,10 +73,10 @@ async def _generate(port: int, request: bytes, connections: int, seconds: float)
 
 
 class _Client(asyncio.Protocol):
-    def __init__(self, request: bytes, deadline: float, done: asyncio.Future[None]) -> None:
+    def __init__(self, requests: Iterator[bytes], deadline: float, done: asyncio.Future[None]) -> None:
         self.done = done
         self.latencies: list[float] = []
-        self._request = request
+        self._requests = requests
         self._deadline = deadline
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -74,8 +85,9 @@ class _Client(asyncio.Protocol):
 
     def _send(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
+        request = next(self._requests)
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)

@@ -6,14 +6,18 @@ import os
 from typing import Any
 
 from mlflow_server import guard
+from mlflow_server.request_threads import RequestThreads
 
 
 def create() -> Any:
     """The ASGI application of MLflow, as the environment that `Serving` made describes it."""
+    from mlflow_server import tracking_store
+
+    tracking_store.register()
     if "MLFLOW_AUTH_CONFIG_PATH" not in os.environ:
         from mlflow.server.fastapi_app import app
 
-        return app
+        return RequestThreads(app)
     from mlflow.server.auth import create_app
 
     application = create_app()
@@ -22,4 +26,4 @@ def create() -> Any:
         destination=os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"],
         projects=os.environ["MLFLOW_ENABLE_WORKSPACES"] == "true",
     )
-    return application
+    return RequestThreads(application)

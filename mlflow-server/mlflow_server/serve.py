@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mlflow_server import workers
+from mlflow_server import preflight, workers
+from mlflow_server.database.url import checked
 from mlflow_server.errors import ServerError
 from mlflow_server.serving import Serving
 
@@ -60,7 +61,8 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def _prepare(serving: Serving) -> None:
-    """Load MLflow and make the tables, and the first administrator, where there are none."""
+    """Load MLflow, look at the stores, and make the tables and the first administrator where there are none."""
+    checked(serving.backend_store_uri)
     # MLflow reads its environment while it is loaded, and loading it is most of the time to the first answer: a
     # quarter of that is spent looking for garbage among modules that stay.
     gc.disable()
@@ -72,11 +74,12 @@ def _prepare(serving: Serving) -> None:
     gc.freeze()
     gc.enable()
     try:
-        initialize_backend_stores(serving.backend_store_uri, serving.backend_store_uri, "mlflow-artifacts:/")
-        if serving.accounts:
-            from mlflow.server.auth import bootstrap_admin_user
+        with preflight.passed(serving):
+            initialize_backend_stores(serving.backend_store_uri, serving.backend_store_uri, "mlflow-artifacts:/")
+            if serving.accounts:
+                from mlflow.server.auth import bootstrap_admin_user
 
-            bootstrap_admin_user()
+                bootstrap_admin_user()
     except (MlflowException, SQLAlchemyError, CommandError) as error:
         raise ServerError(f"The database cannot be used by this MLflow: {error}") from error
 

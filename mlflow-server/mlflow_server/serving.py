@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlflow_server import request_threads
+
 LOCALHOST = "127.0.0.1"
 LOOPBACK = ("127.0.0.1", "127.0.0.1:*", "localhost", "localhost:*")
 _CREDENTIALS_CACHED_SECONDS = 10
@@ -67,6 +69,7 @@ class Serving:
             "DO_NOT_TRACK": "true",
             "_MLFLOW_SGI_NAME": "uvicorn",
             "_MLFLOW_SERVER_BOOT_ID": secrets.token_hex(16),
+            **request_threads.ENVIRONMENT,
         }
         if self.cors_allowed_origins:
             environment["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(self.cors_allowed_origins)

@@ -1,0 +1,33 @@
+"""How many requests a worker works on at a time, and how many database connections they may need together.
+
+MLflow 3.17 starts 40 threads a worker for connections that end at 15, of which one request takes up to two: 25 clients
+of one worker wait for each other until the pool gives up after 30 seconds and answers 400. More threads than these do
+not answer sooner either, there being one interpreter lock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+THREADS = 10
+_CONNECTIONS_OF_A_REQUEST = 3
+
+# https://mlflow.org/docs/latest/api_reference/python_api/mlflow.environment_variables.html
+ENVIRONMENT = {
+    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(THREADS),
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(THREADS * (_CONNECTIONS_OF_A_REQUEST - 1)),
+}
+
+
+class RequestThreads:
+    """An ASGI application that is served with `THREADS` threads; further requests wait their turn."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":  # the first call, in the loop that serves
+            from anyio import to_thread
+
+            to_thread.current_default_thread_limiter().total_tokens = THREADS
+        await self._app(scope, receive, send)
