@@ -14,6 +14,7 @@ from mlflow_server.errors import ServerError
 from mlflow_server.foreground import serve_home, serve_with_stores
 from mlflow_server.home import Home, Record
 from mlflow_server.local import Local, write_client_environment
+from mlflow_server.preflight import scarce_room
 from mlflow_server.serving import LOCALHOST, Accounts, Serving
 from mlflow_server.settings import Settings
 
@@ -44,6 +45,10 @@ _port = click.option(
 def up(home: Home, port: int, foreground: bool, **told: Any) -> None:
     """Start the server, and print its tracking URI once it answers; without options as it was last time."""
     settings = Settings.kept_in(home.folder).told(**told)
+    home.make()
+    warning = scarce_room(home.folder)
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
     if not foreground:
         record, local = background.start(home, port, settings)
         _announce(record, home, local)
