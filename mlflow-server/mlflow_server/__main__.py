@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlflow_server.commands import server
+from mlflow_server.commands import server, upkeep
 from mlflow_server.commands.options import Commands
 
 
@@ -14,6 +14,9 @@ def main() -> None:
 
 
 for command in (server.up, server.serve_, server.down, server.status):
+    main.add_command(command)
+
+for command in (upkeep.backup, upkeep.restore):
     main.add_command(command)
 
 

@@ -1,0 +1,55 @@
+"""`backup`, `restore` and `upgrade`: what the person does who keeps a server over the years."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.filesize import decimal
+
+from mlflow_server.commands.options import home_option
+from mlflow_server.home import Home
+from mlflow_server.upkeep.manifest import Manifest
+
+_file = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@home_option
+@click.argument("archive", type=_file, required=False)
+def backup(home: Home, archive: Path | None) -> None:
+    """Write everything the server knows to one ARCHIVE, while it runs or not.
+
+    Without a name it goes to the folder `backups` of the home. The archive holds the server's secrets: keep it as
+    you keep them.
+    """
+    from mlflow_server.upkeep.backup import back_up
+
+    now = datetime.now(UTC)
+    path = archive or home.folder / "backups" / f"mlflow-{now:%Y%m%dT%H%M%SZ}.zip"
+    _describe(path, back_up(home, path.absolute(), now))
+
+
+@click.command()
+@home_option
+@click.argument("archive", type=_file)
+@click.option("--backend-store-uri", help="Another, empty database for the backup of a database of your own.")
+def restore(home: Home, archive: Path, backend_store_uri: str | None) -> None:
+    """Make of an empty folder the server that ARCHIVE is a backup of; `up` then serves it."""
+    from mlflow_server.upkeep.restore import restore as bring_back
+
+    manifest = bring_back(archive, home, backend_store_uri)
+    click.echo(f"restored: {home.folder}, as it was at {manifest.source.made_at} with MLflow {manifest.source.mlflow}")
+    _say_left_out(manifest)
+
+
+def _describe(path: Path, manifest: Manifest) -> None:
+    size = decimal(path.stat().st_size)
+    click.echo(f"backup: {path} ({len(manifest.members)} files, {size}; private, since secrets are in it)")
+    _say_left_out(manifest)
+
+
+def _say_left_out(manifest: Manifest) -> None:
+    for place in manifest.source.left_out:
+        click.echo(f"not in it: the artifacts in {place}, which are not this server's to keep")

@@ -1,0 +1,95 @@
+"""The database of a home, whichever it is: dumped into a backup, filled from one, and up while that happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow_server.credentials import Credentials
+from mlflow_server.errors import ServerError
+from mlflow_server.home import Home
+from mlflow_server.settings import Settings
+from mlflow_server.stack.postgres import Postgres
+from mlflow_server.upkeep import mysql, postgresql, sqlite
+from mlflow_server.upkeep.archive import Archive, Draft
+
+SQLITE, STACK, POSTGRESQL, MYSQL = "sqlite", "stack", "postgresql", "mysql"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that answers: `store` says of which kind, as `Source.store`; `url` is SQLAlchemy's, with password."""
+
+    store: str
+    url: str
+
+    def dump(self, draft: Draft) -> None:
+        """Write it into a backup."""
+        if self.store == SQLITE:
+            sqlite.dump(_path(self.url), draft)
+        elif self.store == STACK:
+            postgresql.dump_server(self.url, draft)
+        elif self.store == POSTGRESQL:
+            postgresql.dump(self.url, draft)
+        else:
+            mysql.dump(self.url, draft)
+
+    def load(self, archive: Archive) -> None:
+        """Fill it, being empty, from a backup of its kind."""
+        if self.store == SQLITE:
+            sqlite.load(archive, _path(self.url))
+        elif self.store == STACK:
+            postgresql.load_server(archive, self.url)
+        elif self.store == POSTGRESQL:
+            postgresql.load(archive, self.url)
+        else:
+            mysql.load(archive, self.url)
+
+    def has_tables(self) -> bool:
+        """Whether anything is in it."""
+        if self.store == SQLITE:
+            return sqlite.has_tables(_path(self.url))
+        return mysql.has_tables(self.url) if self.store == MYSQL else postgresql.has_tables(self.url)
+
+
+def named(url: str) -> Database:
+    """The database of an SQLAlchemy URL; raises `ServerError` for a kind that has no backup here."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        kind = make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise ServerError("The database URI is not one: write it as postgresql://user:password@host/name.") from error
+    kinds = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "mysql": MYSQL, "mariadb": MYSQL}
+    if kind not in kinds:
+        raise ServerError(
+            f"A {kind} database has no backup here: use the database's own, and SQLite, PostgreSQL or "
+            "MySQL where it is to be this server's."
+        )
+    return Database(kinds[kind], url)
+
+
+@contextmanager
+def database_of(home: Home, settings: Settings) -> Iterator[Database]:
+    """The database of a home, started for the while where it is its own and down, in the version that made it."""
+    if not settings.postgres:
+        yield named(settings.backend_store_uri or home.database_uri)
+        return
+    credentials, _ = Credentials.kept_in(home.folder)
+    postgres = Postgres(home.folder / "postgres", credentials.database_password)
+    running = postgres.service.running()
+    started = running or postgres.start(older=True)
+    try:
+        yield Database(STACK, postgres.url(started.port))
+    finally:
+        if running is None and home.running() is None:
+            postgres.stop()
+
+
+def _path(url: str) -> Path:
+    from sqlalchemy import make_url
+
+    return Path(make_url(url).database or "")
