@@ -1,0 +1,141 @@
+"""The server's image on AWS: its sources as an archive, named by their content, and the build that pushes it to ECR.
+A tag names what is in the image, so an image that is there is never built again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mlflow_server.aws.stack import Stack, pauses
+from mlflow_server.errors import ServerError
+
+_ROOM = Path(__file__).parents[2]
+_CODE = ("*.py", "*.yaml", "*.json", "*.txt", "*.lock", "*.toml")
+_LOG_LINES = 12
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the image is built of: files by their paths in the folder that the build gets."""
+
+    files: Mapping[str, bytes]
+
+    @property
+    def tag(self) -> str:
+        """MLflow's version and the digest of the sources, such as mlflow-3.17.2-0123456789ab."""
+        digest = hashlib.sha256()
+        for path, content in sorted(self.files.items()):
+            digest.update(f"{path}\0{len(content)}\0".encode() + content)
+        return f"mlflow-{version('mlflow')}-{digest.hexdigest()[:12]}"
+
+    def archive(self) -> bytes:
+        """The files as a zip archive, the same bytes every time."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, content in sorted(self.files.items()):
+                archive.writestr(zipfile.ZipInfo(path, _EPOCH), content, zipfile.ZIP_DEFLATED)
+        return buffer.getvalue()
+
+
+def read_sources(room: Path = _ROOM) -> Sources:
+    """The sources of the image, from a checkout of the repository.
+
+    Raises:
+        ServerError: this program was installed without them.
+    """
+    dockerfile = room / "image" / "Dockerfile"
+    if not dockerfile.exists():
+        raise ServerError(
+            f"The sources of the server's image are not here ({dockerfile}): run this from a checkout of the "
+            "repository, or deploy an image that is in the registry already by --image-tag."
+        )
+    paths = [room / "pyproject.toml"]
+    for folder in ("mlflow_server", "image"):
+        for pattern in _CODE:
+            paths += [path for path in (room / folder).rglob(pattern) if "__pycache__" not in path.parts]
+    files = {str(path.relative_to(room)): path.read_bytes() for path in paths}
+    files["Dockerfile"] = dockerfile.read_bytes()
+    files["registry_password.py"] = Path(__file__).with_name("registry_password.py").read_bytes()
+    return Sources(files)
+
+
+def exists(ecr: Any, stack: Stack, tag: str) -> bool:
+    """Whether the server's repository has an image of this tag."""
+    repository = stack.outputs["RepositoryUri"].partition("/")[2]
+    try:
+        ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            return False
+        raise
+    return True
+
+
+@dataclass(frozen=True)
+class ImageBuild:
+    """The stack's build project: S3 for the sources, CodeBuild, its log; `say` prints a line."""
+
+    s3: Any
+    codebuild: Any
+    logs: Any
+    say: Callable[[str], None]
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self, stack: Stack, sources: Sources) -> None:
+        """Build and push the image, and wait for its end.
+
+        Raises:
+            ServerError: the build failed; the end of its log follows in lines of its own.
+        """
+        bucket, key = stack.outputs["ArtifactBucket"], f"image/{sources.tag}.zip"
+        self.s3.put_object(Bucket=bucket, Key=key, Body=sources.archive())
+        build = self.codebuild.start_build(
+            projectName=stack.outputs["ImageBuild"],
+            sourceTypeOverride="S3",
+            sourceLocationOverride=f"{bucket}/{key}",
+            environmentVariablesOverride=[{"name": "IMAGE_TAG", "value": sources.tag, "type": "PLAINTEXT"}],
+        )["build"]
+        self.say(f"Building the image {sources.tag} ({build['id']})")
+        ended = self._ended(build["id"])
+        if ended["buildStatus"] == "SUCCEEDED":
+            self.say(f"The image {sources.tag} is in {stack.outputs['RepositoryUri']}")
+            return
+        raise ServerError(
+            "\n  ".join(
+                [
+                    f"The image could not be built: {build['id']} {ended['buildStatus'].lower()} in phase "
+                    f"{ended.get('currentPhase', '-')}. The end of its log:",
+                    *self._log(ended),
+                ]
+            )
+        )
+
+    def _ended(self, build_id: str) -> Mapping[str, Any]:
+        for _ in pauses(f"The build {build_id} has not ended", self.sleep):
+            build: dict[str, Any] = self.codebuild.batch_get_builds(ids=[build_id])["builds"][0]
+            if build["buildStatus"] != "IN_PROGRESS":
+                return build
+        raise AssertionError("pauses end by an exception only")
+
+    def _log(self, build: Mapping[str, Any]) -> list[str]:
+        where = build.get("logs", {})
+        if not where.get("groupName") or not where.get("streamName"):
+            return ["(it has no log)"]
+        try:
+            found = self.logs.get_log_events(
+                logGroupName=where["groupName"], logStreamName=where["streamName"], limit=100, startFromHead=False
+            )["events"]
+        except ClientError as error:
+            return [f"(its log cannot be read: {error})"]
+        lines = "".join(event["message"] for event in found).splitlines()
+        return [line for line in lines if line.strip()][-_LOG_LINES:]
