@@ -28,7 +28,7 @@ from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local_aws import bucket_policy, wire
+from local_aws import bucket_policy, moto_amendments, wire
 from local_aws.errors import AwsError
 from local_aws.s3_objects import S3Objects, disk_full
 
@@ -93,6 +93,10 @@ class MotoServices:
         service, operation = _asked(environ)
         started: list[tuple[Any, ...]] = []
         cause = ""
+        if reason := moto_amendments.pretended(service, operation):
+            message = f"{service}:{operation} is not carried out by local-aws: {reason}"
+            return self._refused(environ, AwsError("UnknownOperationException", message), start_response)
+        moto_amendments.amend(service)
         try:
             answer = self._moto(environ, lambda *line: started.append(line))
             if not started[-1][0].startswith(("4", "5")):

@@ -192,10 +192,12 @@ class Executor:
             replaced = resource.logical_id in present
             policy = resource.update_replace_policy if replaced else resource.deletion_policy
             # What an operation made in place of another thing goes when the operation is taken back.
-            unprotected = policy == "Delete" or (rolling_back and (policy != "Retain" or (replaced and resource.fresh)))
+            unprotected = policy in ("Delete", "Snapshot") or (
+                rolling_back and (policy != "Retain" or (replaced and resource.fresh))
+            )
             if not unprotected:
                 self._provisioner.skip(resource, present=False)
-            elif not self._provisioner.delete(resource, present=False):
+            elif not self._provisioner.delete(resource, present=False, snapshot=policy == "Snapshot"):
                 failed.append(resource.logical_id)
         return failed
 
@@ -215,7 +217,7 @@ class Executor:
                 self._record.set_resource(replace(resource, status="DELETE_COMPLETE", reason=None, changed=now()))
             elif kept or resource.logical_id in retained:
                 self._provisioner.skip(resource, present=True)
-            elif not self._provisioner.delete(resource, present=True):
+            elif not self._provisioner.delete(resource, present=True, snapshot=policy == "Snapshot"):
                 failed.append(resource)
         return [resource.logical_id for resource in failed]
 

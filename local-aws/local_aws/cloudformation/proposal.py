@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local_aws.cloud import Cloud
-from local_aws.cloudformation import blueprint, capabilities, exports, parameters, planner, template
+from local_aws.cloudformation import blueprint, capabilities, exports, parameters, planner, rules, template
 from local_aws.cloudformation.blueprint import Blueprint
 from local_aws.cloudformation.parameters import Given
 from local_aws.cloudformation.planner import Plan
@@ -67,6 +67,7 @@ def propose(cloud: Cloud, request: Mapping[str, Any], stack: Mapping[str, Any]) 
     _check_tags(tags)
     imports: list[str] = []
     drawn = draw(cloud, loaded, given.values, [(tag["Key"], tag["Value"]) for tag in tags], stack, imports)
+    rules.check(loaded.rules, drawn.scope)
     for declared in [loaded.resources[name] for name in drawn.order]:
         if not re.fullmatch(r"\w+::\w+::[\w:]+", declared.type_name):
             raise refused(f"Template format error: Unrecognized resource types: [{declared.type_name}]")

@@ -96,14 +96,21 @@ class Provisioner:
 
         return self._done(self._guarded("UPDATE", lambda: started, work), "UPDATE")
 
-    def delete(self, resource: Resource, present: bool) -> bool:
-        """Unmake it; answers whether that succeeded. `present` says that the stack still lists it under its name."""
+    def delete(self, resource: Resource, present: bool, snapshot: bool = False) -> bool:
+        """Unmake it; answers whether that succeeded.
+
+        `present` says that the stack still lists it under its name, `snapshot` that what it holds is to be kept.
+        """
         kind = find_type(resource.type_name)
         started = replace(resource, status="DELETE_IN_PROGRESS", reason=None, changed=now())
         self._show(started, present)
         try:
             if kind is not None and resource.physical_id is not None:
-                kind.delete(self._wanted(started), resource.physical_id)
+                wanted = self._wanted(started)
+                if snapshot:
+                    kind.delete_with_snapshot(wanted, resource.physical_id, wanted.snapshot_name())
+                else:
+                    kind.delete(wanted, resource.physical_id)
         except Stopping:
             raise
         except Exception as error:

@@ -42,8 +42,15 @@ class Wanted:
         given = self.properties.get(property_name)
         if given:
             return str(given)
-        suffix = "".join(secrets.choice(_SUFFIX) for _ in range(_SUFFIX_LENGTH))
-        return generated_name(self.stack_name, self.logical_id, suffix, limit, lower)
+        return generated_name(self.stack_name, self.logical_id, _suffix(), limit, lower)
+
+    def snapshot_name(self) -> str:
+        """A new name for a snapshot of the resource: stack, `snapshot`, logical id and twelve random characters."""
+        return generated_name(self.stack_name, f"snapshot-{self.logical_id}", _suffix(), 255, lower=True)
+
+
+def _suffix() -> str:
+    return "".join(secrets.choice(_SUFFIX) for _ in range(_SUFFIX_LENGTH))
 
 
 def generated_name(stack_name: str, logical_id: str, suffix: str, limit: int, lower: bool = False) -> str:
@@ -64,7 +71,7 @@ class ResourceType(ABC):
     place for them, but nothing here acts on them. `name_property` holds the custom name, if the type has one.
     `attribute_names` are what Fn::GetAtt may ask for. `members` are all that an object within may have, by its path,
     where the type itself takes it apart; others are known to the service they are sent to. The physical id is the
-    value of Ref.
+    value of Ref. `takes_snapshots` is whether a deletion policy may be Snapshot.
     """
 
     type_name: ClassVar[str]
@@ -75,6 +82,7 @@ class ResourceType(ABC):
     name_property: ClassVar[str | None] = None
     attribute_names: ClassVar[frozenset[str]] = frozenset()
     tags_are_a_map: ClassVar[bool] = False
+    takes_snapshots: ClassVar[bool] = False
     members: ClassVar[Mapping[str, frozenset[str]]] = {}
 
     def problem(self, properties: Mapping[str, Any]) -> str | None:
@@ -125,6 +133,14 @@ class ResourceType(ABC):
     @abstractmethod
     def delete(self, wanted: Wanted, physical_id: str) -> None:
         """Unmake it; one that is gone already is no error."""
+
+    def default_deletion_policy(self, properties: Mapping[str, Any]) -> str:
+        """What becomes of it with its stack where its template, of these unresolved properties, does not say."""
+        return "Delete"
+
+    def delete_with_snapshot(self, wanted: Wanted, physical_id: str, snapshot: str) -> None:
+        """Unmake it, and keep what it held under the name `snapshot`; one that is gone already is no error."""
+        raise ResourceFailed(f"Resource type {self.type_name} takes no snapshots.")
 
     def attributes(self, wanted: Wanted, physical_id: str) -> dict[str, Any]:
         """The values of its attributes."""

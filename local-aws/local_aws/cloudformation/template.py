@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local_aws.cloudformation import template_text
+from local_aws.cloudformation import rules, template_text
 from local_aws.cloudformation.references import Reference, references
 from local_aws.cloudformation.refusals import refused
+from local_aws.cloudformation.resource_type import find_type
 
 _SECTIONS = {
     "AWSTemplateFormatVersion",
@@ -21,12 +22,13 @@ _SECTIONS = {
     "Parameters",
     "Mappings",
     "Conditions",
+    "Rules",
     "Resources",
     "Outputs",
 }
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 _LIMITS = {"Parameters": 200, "Mappings": 200, "Resources": 500, "Outputs": 200}
-_NOT_CARRIED_OUT = {"Transform", "Rules", "Hooks"}
+_NOT_CARRIED_OUT = {"Transform", "Hooks"}
 _RESOURCE_ATTRIBUTES = {
     "Type",
     "Properties",
@@ -38,7 +40,7 @@ _RESOURCE_ATTRIBUTES = {
     "CreationPolicy",
     "UpdatePolicy",
 }
-_POLICIES = ("Delete", "Retain", "RetainExceptOnCreate")
+_POLICIES = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -73,6 +75,7 @@ class Template:
     parameters: Mapping[str, Mapping[str, Any]]
     mappings: Mapping[str, Any]
     conditions: Mapping[str, Any]
+    rules: Mapping[str, Any]
     resources: Mapping[str, ResourceDeclaration]
     outputs: Mapping[str, Mapping[str, Any]]
 
@@ -88,7 +91,9 @@ def load(text: str) -> Template:
         raise refused(f"Invalid template property or properties [{', '.join(unknown)}]")
     for section in sorted(_NOT_CARRIED_OUT & set(body)):
         raise refused(f"Template format error: the section {section} is not carried out by local-aws.")
-    sections = {name: _section(body, name) for name in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")}
+    sections = {
+        name: _section(body, name) for name in ("Parameters", "Mappings", "Conditions", "Rules", "Resources", "Outputs")
+    }
     for name, most in _LIMITS.items():
         if len(sections[name]) > most:
             found = len(sections[name])
@@ -111,9 +116,11 @@ def load(text: str) -> Template:
         parameters=_objects(sections["Parameters"], "Parameters"),
         mappings=sections["Mappings"],
         conditions=sections["Conditions"],
+        rules=sections["Rules"],
         resources={name: _resource(name, declared) for name, declared in sections["Resources"].items()},
         outputs=_objects(sections["Outputs"], "Outputs"),
     )
+    rules.check_form(template.rules)
     _check_references(template)
     return template
 
@@ -169,8 +176,12 @@ def _resource(logical_id: str, declared: Any) -> ResourceDeclaration:
 
 
 def _policy(declared: dict[str, Any], name: str, type_name: str) -> str:
-    policy = declared.get(name, "Delete")
-    if policy == "Snapshot":
+    kind = find_type(type_name)
+    default = "Delete"
+    if kind is not None and name == "DeletionPolicy":
+        default = kind.default_deletion_policy(declared.get("Properties") or {})
+    policy = declared.get(name, default)
+    if policy == "Snapshot" and kind is not None and not kind.takes_snapshots:
         raise refused(f"Template error: resource type {type_name} does not support {name} Snapshot")
     if policy not in _POLICIES or (name == "UpdateReplacePolicy" and policy == "RetainExceptOnCreate"):
         raise refused(f"Template error: {name} {policy!r} of a resource is not one of {', '.join(_POLICIES)}")
