@@ -15,6 +15,8 @@ from pathlib import Path
 import yaml
 
 REMOTE, BRANCH = "local", "main"
+# Where the person who trains says why. This repository has no such file: it grows in the clones.
+NOTES = "model-build/CHANGES.md"
 PUSH_SECONDS = 120
 # Neither hooks nor signatures of the person's own are wanted in a rehearsal.
 SETTINGS = {
@@ -71,10 +73,13 @@ class Repository:
             raise
 
     def _take_up(self) -> None:
-        """Go on from the remote's branch: its history and its pins, and the files of the clone."""
+        """Go on from the remote's branch: its history, its pins and its notes, and the files of the clone."""
         self.git("fetch", "--quiet", REMOTE, BRANCH)
         pins = read_pins(self.git("show", "FETCH_HEAD:buildspec.yml"))
         self.git("reset", "--quiet", "--soft", "FETCH_HEAD")
+        if self.git("ls-tree", "--name-only", "FETCH_HEAD", NOTES):
+            # Without them the push would look like a change of the training, and start a build of its own.
+            self.git("checkout", "--quiet", "FETCH_HEAD", "--", NOTES)
         self.pin(pins.model_version)
         self.commit("Bring the rehearsal up to date")
 
@@ -82,6 +87,12 @@ class Repository:
     def pins(self) -> Pins:
         """The pins as they are in the working tree."""
         return read_pins((self.folder / "buildspec.yml").read_text())
+
+    def note(self, line: str) -> None:
+        """Do what a person does to train: write into the notes why."""
+        path = self.folder / NOTES
+        noted = path.read_text() if path.exists() else "# Why it was trained\n\n"
+        path.write_text(f"{noted}- {line}\n")
 
     @property
     def head(self) -> str:

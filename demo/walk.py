@@ -101,9 +101,7 @@ class Walk:
         self.summary["ok"] = True
 
     def _build(self, account: Account, repository: Repository) -> None:
-        notes = repository.folder / "model-build" / "CHANGES.md"
-        noted = notes.read_text() if notes.exists() else "# Why it was trained\n\n"
-        notes.write_text(f"{noted}- {datetime.now(UTC):%Y-%m-%d %H:%M:%S}: to rehearse the loop\n")
+        repository.note(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}: to rehearse the loop")
         repository.commit("Train: note why")
         commit = self._push(repository)
         self._follow(account, account.build_pipeline, commit)
