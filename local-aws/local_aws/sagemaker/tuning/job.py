@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local_aws.cloud import Cloud
 from local_aws.errors import AwsError
@@ -19,9 +19,11 @@ from local_aws.sagemaker.metrics import MetricReader
 from local_aws.sagemaker.tuning import completion, early_stopping, trials, warm_start
 from local_aws.sagemaker.tuning.ending import ATTEMPTS, Ending, judge
 from local_aws.sagemaker.tuning.plan import Plan, TrainingDefinition
-from local_aws.sagemaker.tuning.search import Search, Space
 from local_aws.sagemaker.tuning.trials import Result, Trial
 from local_aws.store import Missing, now
+
+if TYPE_CHECKING:
+    from local_aws.sagemaker.tuning.search import Search
 
 KIND = "tuning_job"
 OPEN = ("InProgress", "Stopping")
@@ -49,7 +51,7 @@ class TuningJob:
         self._arn: str = description["HyperParameterTuningJobArn"]
         self._warm_start = description.get("WarmStartConfig")
         self._tags = tags.of(cloud, self._arn)
-        self._searches = [Search(_space(plan, definition)) for definition in plan.definitions]
+        self._searches = [_search(plan, definition) for definition in plan.definitions]
         self._exhausted: set[int] = set()
         self._running: dict[str, _Running] = {}
         self._histories: list[list[list[float]]] = [[] for _ in plan.definitions]
@@ -243,8 +245,11 @@ def _with_trial(row: dict[str, Any], trial: Trial) -> dict[str, Any]:
     return {**row, "_Trials": [*row["_Trials"], trial.stored()], "LastModifiedTime": now()}
 
 
-def _space(plan: Plan, definition: TrainingDefinition) -> Space:
-    return Space(
+def _search(plan: Plan, definition: TrainingDefinition) -> Search:
+    # Optuna takes an eighth of the cloud's start to import, and most clouds never tune.
+    from local_aws.sagemaker.tuning.search import Search, Space
+
+    space = Space(
         plan.strategy,
         definition.ranges,
         definition.objective.maximize,
@@ -252,6 +257,7 @@ def _space(plan: Plan, definition: TrainingDefinition) -> Space:
         plan.seed,
         plan.resource,
     )
+    return Search(space)
 
 
 def _values(running: _Running) -> list[float]:

@@ -5,14 +5,16 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-warm-star
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local_aws.cloud import Cloud
 from local_aws.errors import validation_error
 from local_aws.sagemaker.tuning import trials
 from local_aws.sagemaker.tuning.plan import Plan
-from local_aws.sagemaker.tuning.search import Search
 from local_aws.sagemaker.tuning.trials import Result
+
+if TYPE_CHECKING:
+    from local_aws.sagemaker.tuning.search import Search
 
 KIND = "tuning_job"
 
