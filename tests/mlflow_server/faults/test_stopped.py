@@ -1,0 +1,123 @@
+"""What clients lose when the server, its database or its object store ends under them: nothing that was acknowledged."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+WRITERS = 50
+
+
+@pytest.fixture(scope="module")
+def broken_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A server on PostgreSQL and an object store of this module's own: each test leaves it up."""
+    import subprocess
+    import sys
+
+    home = tmp_path_factory.mktemp("broken") / "home"
+    command = [sys.executable, "-m", "mlflow_server"]
+    done = subprocess.run([*command, "up", "--postgres", "--home", str(home)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    yield home
+    subprocess.run([*command, "down", "--home", str(home)], capture_output=True)
+
+
+@pytest.fixture
+def client(broken_home: Path, account: Any, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """MLflow's own client, logged in, which tries again for some seconds only."""
+    who = account(broken_home)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", who.login[0])
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", who.login[1])
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    return MlflowClient(who.uri)
+
+
+def test_a_killed_server_keeps_what_fifty_runs_were_acknowledged(
+    broken_home: Path, writers: Any, kill: Callable[[Path], None], up_again: Callable[[Path], None]
+) -> None:
+    running = writers(broken_home, WRITERS)
+    running.wait_for(150)
+    kill(broken_home / "server.json")
+    up_again(broken_home)
+    running.wait_for(100)
+    running.stop()
+    assert not running.refusals
+    assert len(running.acknowledged) == WRITERS
+    running.assert_nothing_acknowledged_is_lost()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL], ids=["stopped", "killed"])
+def test_a_database_that_ends_and_comes_back_under_load_loses_nothing_acknowledged(
+    broken_home: Path, writers: Any, kill: Callable[[Path], None], up_again: Callable[[Path], None], ending: int
+) -> None:
+    running = writers(broken_home, 16)
+    running.wait_for(50)
+    record = broken_home / "postgres" / "service.json"
+    if ending == signal.SIGKILL:
+        kill(record)
+    else:
+        process = psutil.Process(json.loads(record.read_text())["pid"])
+        process.send_signal(ending)
+        process.wait(30)
+    before = running.total()
+    while running.unanswered < 16:
+        assert not running.refusals, running.refusals[:3]
+    up_again(broken_home)
+    running.wait_for(100)
+    assert running.total() > before
+    running.stop()
+    assert not running.refusals
+    running.assert_nothing_acknowledged_is_lost()
+
+
+def test_without_its_database_the_server_says_so_and_asks_to_try_again(
+    broken_home: Path, client: MlflowClient, account: Any, kill: Callable[[Path], None], up_again: Callable[[Path], None]
+) -> None:
+    kill(broken_home / "postgres" / "service.json")
+    try:
+        answers = [
+            account(broken_home).call("GET", "experiments/get?experiment_id=0"),
+            account(broken_home).call("GET", "../mlflow-artifacts/artifacts/0/some/artifacts/file"),
+        ]
+        with pytest.raises(MlflowException, match="connection"):
+            client.get_experiment("0")
+    finally:
+        up_again(broken_home)
+    assert [answer.status_code for answer in answers] == [503, 503], [answer.text for answer in answers]
+    assert client.get_experiment("0").name == "Default"
+
+
+def test_without_the_object_store_an_upload_fails_with_a_sentence_and_runs_go_on(
+    broken_home: Path,
+    client: MlflowClient,
+    kill: Callable[[Path], None],
+    up_again: Callable[[Path], None],
+    tmp_path: Path,
+) -> None:
+    run = client.create_run("0").info.run_id
+    client.log_text(run, "kept", "before.txt")
+    kill(broken_home / "objects" / "service.json")
+    try:
+        with pytest.raises(MlflowException, match="artifact store"):
+            client.log_text(run, "lost", "during.txt")
+        with pytest.raises(MlflowException, match="artifact store"):
+            client.list_artifacts(run)
+        client.log_metric(run, "accuracy", 0.5)
+        client.set_terminated(run)
+    finally:
+        up_again(broken_home)
+    assert client.get_run(run).data.metrics == {"accuracy": 0.5}
+    assert [found.path for found in client.list_artifacts(run)] == ["before.txt"]
+    client.log_text(run, "again", "after.txt")
+    assert Path(client.download_artifacts(run, "after.txt", str(tmp_path))).read_text() == "again"
+    assert os.listdir(tmp_path) == ["after.txt"]  # noqa: PTH208
