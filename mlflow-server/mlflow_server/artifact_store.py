@@ -66,7 +66,7 @@ def _check_bucket(destination: str, bucket: str, prefix: str) -> None:
     )
     try:
         # MLflow's own variable, which comes before boto3's.
-        client: Any = boto3.client("s3", endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL"), config=config)
+        client: Any = boto3.Session().client("s3", endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL"), config=config)
         client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/" if prefix else "", MaxKeys=1)
     except ClientError as error:
         raise _refused(destination, bucket, error.response.get("Error", {})) from error

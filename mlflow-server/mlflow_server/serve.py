@@ -32,6 +32,8 @@ def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None]) 
     with TemporaryDirectory(prefix="mlflow-server-") as private, closing(listener):
         os.environ.update(serving.environment())
         os.environ.update(serving.accounts_environment(Path(private)))
+        if serving.metrics:
+            _forget_counts(serving.metrics)
         _prepare(serving)
         if serving.workers == 1:
             _serve_here(listener, ready)
@@ -82,6 +84,12 @@ def _prepare(serving: Serving) -> None:
                 bootstrap_admin_user()
     except (MlflowException, SQLAlchemyError, CommandError) as error:
         raise ServerError(f"The database cannot be used by this MLflow: {error}") from error
+
+
+def _forget_counts(metrics: Path) -> None:
+    """Counters begin at zero with the server: those of workers that ended would be added up with the new ones'."""
+    for counts in metrics.glob("*.db"):
+        counts.unlink()
 
 
 def _serve_here(listener: socket.socket, ready: Callable[[], None]) -> None:

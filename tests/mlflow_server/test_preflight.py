@@ -1,0 +1,275 @@
+"""What a server refuses before it serves: a URL, a database, a schema, a bucket or a folder that it cannot use."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from mlflow_server.artifact_store import check
+from mlflow_server.credentials import Credentials
+from mlflow_server.database import schema
+from mlflow_server.database.connection import connected
+from mlflow_server.database.url import checked
+from mlflow_server.errors import ServerError
+from mlflow_server.preflight import scarce_room
+from mlflow_server.stack.postgres import Postgres
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Serve = Callable[..., str]
+OLD_REVISION = "728d730b5ebd"
+
+
+@pytest.fixture(scope="module")
+def postgres_url(postgres_home: Path) -> str:
+    """The URL of the shared PostgreSQL's own database."""
+    postgres = Postgres(postgres_home / "postgres", Credentials.kept_in(postgres_home)[0].database_password)
+    running = postgres.service.running()
+    assert running is not None
+    return postgres.url(running.port)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Run `serve` where it is refused; returns what it says."""
+
+    def serve(**environment: str) -> str:
+        told = {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{tmp_path}/mlflow.db", "MLFLOW_SERVER_AUTH": "false"}
+        told["MLFLOW_ARTIFACTS_DESTINATION"] = (tmp_path / "artifacts").as_uri()
+        command = [sys.executable, "-m", "mlflow_server", "serve", "--port", "0"]
+        done = subprocess.run(
+            command, env={**os.environ, **told, **environment}, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 1, done.stdout
+        assert "Traceback" not in done.stderr
+        return done.stderr.splitlines()[-1]
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("uri", "found", "advice"),
+    [
+        ("", "'' is none", "postgresql+psycopg://"),
+        ("localhost/mlflow", "'localhost/mlflow' is none", "postgresql+psycopg://"),
+        ("./mlruns", "'./mlruns' is none", "sqlite:////"),
+        ("postgresql://me:s3#cr3t@db:x/mlflow", "what was given is none", "percent-encoded"),
+        ("postgres://me:s3cr3t@db/mlflow", "a kind of database, 'postgres'", "postgresql+psycopg://"),
+        ("mariadb://me:s3cr3t@db/mlflow", "a kind of database, 'mariadb'", "mysql+pymysql://"),
+        ("oracle://me:s3cr3t@db/mlflow", "a kind of database, 'oracle'", "sqlite:////"),
+        ("mysql://me:s3cr3t@db/mlflow", "needs the Python package 'MySQLdb'", "mysql+pymysql://"),
+        ("postgresql+turbo://me:s3cr3t@db/mlflow", "a driver that SQLAlchemy does not know", "postgresql+psycopg://"),
+        ("postgresql://me:s3cr3t@db", "names no database", "/DATABASE"),
+        ("sqlite://", "names no database", "sqlite:////"),
+    ],
+)
+def test_a_database_url_that_is_none_is_refused_without_its_password(uri: str, found: str, advice: str) -> None:
+    with pytest.raises(ServerError) as refused:
+        checked(uri)
+    assert found in str(refused.value)
+    assert advice in str(refused.value)
+    assert "cr3t" not in str(refused.value)
+
+
+def test_what_up_refuses_is_not_kept_for_the_next_time(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = run("up", home, "--backend-store-uri", "localhost/mlflow")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: --backend-store-uri (MLFLOW_BACKEND_STORE_URI) takes the URL of a database")
+    assert not (home / "settings.json").exists()
+    assert run("status", home).stdout == "down\n"
+    both = run("up", home, "--postgres", "--backend-store-uri", "sqlite:////tmp/x.db")
+    assert "give one of them" in both.stderr
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("postgresql://me:s3cr3t@127.0.0.1:1/mlflow", "127.0.0.1:1 does not answer"),
+        ("mysql+pymysql://me:s3cr3t@127.0.0.1:1/mlflow", "127.0.0.1:1 does not answer"),
+        ("postgresql://me:s3cr3t@nowhere.invalid/mlflow", "nowhere.invalid:5432 does not answer"),
+        ("sqlite:////nowhere/mlflow.db", "unable to open database file"),
+    ],
+)
+def test_a_database_that_does_not_answer_is_named_without_its_password(uri: str, found: str) -> None:
+    with pytest.raises(ServerError) as refused, connected(checked(uri)):
+        pass
+    assert found in str(refused.value)
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_wrong_password_an_unknown_user_and_a_missing_database_are_told_apart(postgres_url: str) -> None:
+    url = checked(postgres_url)
+    for other, found in (
+        (url.set(password="wrong"), f"127.0.0.1:{url.port} refused the login of 'mlflow'"),
+        (url.set(username="somebody"), f"127.0.0.1:{url.port} refused the login of 'somebody'"),
+        (url.set(database="missing"), "no database 'missing' at 127.0.0.1"),
+    ):
+        with pytest.raises(ServerError, match=found), connected(other):
+            pass
+
+
+def test_the_server_itself_refuses_a_wrong_password_in_a_sentence(serve: Serve, postgres_url: str) -> None:
+    url = checked(postgres_url).set(password="wrong").render_as_string(hide_password=False)
+    said = serve(MLFLOW_BACKEND_STORE_URI=url)
+    assert said.startswith("Error: The database at 127.0.0.1:")
+    assert "correct the user or the password" in said
+
+
+@pytest.fixture
+def new_database(postgres_url: str) -> Iterator[Callable[[str], str]]:
+    """Make databases of the test's own in the shared PostgreSQL; returns the URL of each."""
+    names: list[str] = []
+    url = checked(postgres_url)
+    with psycopg.connect(
+        host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database, autocommit=True
+    ) as connection:
+
+        def make(name: str) -> str:
+            connection.execute(f'CREATE DATABASE "{name}"')
+            names.append(name)
+            return url.set(database=name).render_as_string(hide_password=False)
+
+        yield make
+        for name in names:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.mark.parametrize(
+    ("revision", "age", "advice"),
+    [
+        (OLD_REVISION, schema.Age.OLDER, "run `mlflow-server upgrade`, which takes a backup first"),
+        ("ffffffffffff", schema.Age.UNKNOWN, "upgrade this server to the version that made it"),
+    ],
+)
+def test_a_schema_of_another_mlflow_is_refused(
+    new_database: Callable[[str], str], revision: str, age: schema.Age, advice: str
+) -> None:
+    with connected(checked(new_database(f"schema-{revision}"))) as connection:
+        assert schema.runs(connection).age is schema.Age.NONE
+        for table, looked_at in (("alembic_version", schema.runs), ("alembic_version_auth", schema.accounts)):
+            connection.exec_driver_sql(f"CREATE TABLE {table} (version_num VARCHAR(32))")
+            known = "8606fa83a998" if table.endswith("auth") and age is schema.Age.OLDER else revision
+            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ('{known}')")  # noqa: S608 - the test's own
+            found = looked_at(connection)
+            assert (found.age, found.found) == (age, known)
+            with pytest.raises(ServerError) as refused:
+                found.check("3.17.2")
+            assert advice in str(refused.value)
+
+
+def test_a_server_leaves_a_schema_that_it_refuses_as_it_was(run: Run, tmp_path: Path) -> None:
+    database = tmp_path / "home" / "mlflow.db"
+    database.parent.mkdir()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.execute("INSERT INTO alembic_version VALUES ('ffffffffffff')")
+    before = database.read_bytes()
+    done = run("up", tmp_path / "home")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The database's schema for runs (revision ffffffffffff) is newer than MLflow")
+    assert database.read_bytes() == before
+
+
+@pytest.fixture
+def aws(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which everything of AWS is the shared local cloud's."""
+    for name, value in cloud.environment.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MLFLOW_S3_ENDPOINT_URL", raising=False)
+
+
+def refusal(destination: str) -> str:
+    with pytest.raises(ServerError) as refused:
+        check(destination)
+    return str(refused.value)
+
+
+def test_a_bucket_that_is_missing_is_named_and_one_that_is_there_passes(aws: None, bucket: str, serve: Serve) -> None:
+    check(f"s3://{bucket}/artifacts")
+    assert "There is no bucket 'gone-for-good'" in serve(MLFLOW_ARTIFACTS_DESTINATION="s3://gone-for-good/artifacts")
+
+
+def test_a_bucket_that_is_someone_elses_is_refused_with_the_rights_it_takes(
+    aws: None, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = (
+        boto3.Session()
+        .client("iam")
+        .create_role(RoleName=f"stranger-{bucket}", AssumeRolePolicyDocument=document)["Role"]
+    )
+    session = boto3.Session().client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="stranger")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", session["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session["SessionToken"])
+    said = refusal(f"s3://{bucket}/artifacts")
+    assert f"may not list the bucket '{bucket}', which may be someone else's" in said
+    assert "s3:ListBucket" in said
+
+
+def test_a_key_that_the_object_store_does_not_know_is_refused(
+    postgres_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for line in (postgres_home / "client.env").read_text().splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        monkeypatch.setenv(name, value)
+    check("s3://mlflow/artifacts")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    assert "refused the access key for s3://mlflow/artifacts (SignatureDoesNotMatch)" in refusal(
+        "s3://mlflow/artifacts"
+    )
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert "The object store of s3://mlflow/artifacts does not answer" in refusal("s3://mlflow/artifacts")
+
+
+def test_no_credentials_at_all_are_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert "There are no AWS credentials to reach s3://mlflow/artifacts" in refusal("s3://mlflow/artifacts")
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    assert "nobody" in refusal("s3://mlflow/artifacts")
+
+
+def test_a_place_for_artifacts_that_is_none_is_refused(tmp_path: Path) -> None:
+    assert "'my-bucket/artifacts' has no scheme" in refusal("my-bucket/artifacts")
+    assert "names no bucket" in refusal("s3:///artifacts")
+    assert "cannot be kept at ftps://host/artifacts" in refusal("ftps://host/artifacts")
+    (tmp_path / "file").write_text("")
+    assert "Not a directory" in refusal((tmp_path / "file" / "artifacts").as_uri())
+    check((tmp_path / "a folder").as_uri())
+    assert (tmp_path / "a folder").is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the server as somebody who may not write")
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-m", "mlflow_server"]
+    done = subprocess.run(
+        [*command, "up", "--home", str(home)], capture_output=True, text=True, timeout=120, check=False, cwd="/"
+    )
+    assert done.returncode == 1
+    assert f"{home} cannot be used (Permission denied): name another folder with --home" in done.stderr
+
+
+def test_a_disk_that_is_nearly_full_is_warned_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert scarce_room(tmp_path) is None
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 5 * 1024**2})())
+    assert "has 5 MiB left" in str(scarce_room(tmp_path))
