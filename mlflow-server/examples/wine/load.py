@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import click
 import mlflow
-from data import FEATURES, TARGET, made
 from experiment import EXPERIMENT
 from mlflow import MlflowClient, MlflowException
+from wines import FEATURES, TARGET, made
 
 
 @click.command()

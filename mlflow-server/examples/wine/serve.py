@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from data import FEATURES, made
 from experiment import EXPERIMENT
 from load import best_model
+from wines import FEATURES, made
 
 _START_SECONDS = 120
 _JSON = {"Content-Type": "application/json"}

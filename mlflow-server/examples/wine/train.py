@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 import mlflow
 import pandas as pd
-from data import FEATURES, FILE, TARGET
 from mlflow.models import infer_signature
 from sklearn.linear_model import ElasticNet
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
+from wines import FEATURES, FILE, TARGET
 
 _SEED = 42
 # Named, since finding out what a model imports takes MLflow ten seconds a run.

@@ -1,6 +1,6 @@
 """The wine data set of this example: made, not measured, in the shape of the well-known one of Portuguese white wines.
 
-`python data.py` writes wine-quality.csv anew, the same bytes each time: 11 physical and chemical features, and a
+`python wines.py` writes wine-quality.csv anew, the same bytes each time: 11 physical and chemical features, and a
 quality from 3 to 9 that rises with alcohol and sulphates and falls with volatile acidity and density.
 """
 
