@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.filesize import decimal
 
+from mlflow_server import serving
 from mlflow_server.commands.options import home_option
+from mlflow_server.errors import ServerError
 from mlflow_server.home import Home
 from mlflow_server.upkeep.manifest import Manifest
 
@@ -42,6 +45,38 @@ def restore(home: Home, archive: Path, backend_store_uri: str | None) -> None:
     manifest = bring_back(archive, home, backend_store_uri)
     click.echo(f"restored: {home.folder}, as it was at {manifest.source.made_at} with MLflow {manifest.source.mlflow}")
     _say_left_out(manifest)
+
+
+@click.command()
+@home_option
+@click.option("--backend-store-uri", envvar=serving.BACKEND, help="A database that no home here is served from.")
+@click.option("--archive", type=_file, help="File of the backup before it; a new one in the home by default.")
+@click.option("--no-backup", is_flag=True, help="Without one: there is a snapshot, or the data may be lost.")
+@click.option("--clients-may-break", is_flag=True, help="Even if clients of another major version called lately.")
+@click.pass_context
+def upgrade(
+    ctx: click.Context,
+    home: Home,
+    backend_store_uri: str | None,
+    archive: Path | None,
+    no_backup: bool,
+    clients_may_break: bool,
+) -> None:
+    """Bring the database to what this MLflow works on, after a backup, while no server is up on it."""
+    from mlflow_server.upkeep import upgrade as upgrades
+    from mlflow_server.upkeep.databases import named
+
+    now = datetime.now(UTC)
+    of_home = ctx.get_parameter_source("home") in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    if backend_store_uri and not of_home:
+        if not no_backup:
+            raise ServerError(
+                "A database that is not of a home here is upgraded with --no-backup only: take a snapshot of it first."
+            )
+        upgrades.upgrade(named(backend_store_uri), now, clients_may_break, click.echo)
+        return
+    path = archive or home.folder / "backups" / f"before-upgrade-{now:%Y%m%dT%H%M%SZ}.zip"
+    upgrades.upgrade_home(home, None if no_backup else path.absolute(), now, clients_may_break, click.echo)
 
 
 def _describe(path: Path, manifest: Manifest) -> None:

@@ -25,10 +25,17 @@ class Database:
     store: str
     url: str
 
+    @property
+    def path(self) -> Path:
+        """The file of an SQLite database."""
+        from sqlalchemy import make_url
+
+        return Path(make_url(self.url).database or "")
+
     def dump(self, draft: Draft) -> None:
         """Write it into a backup."""
         if self.store == SQLITE:
-            sqlite.dump(_path(self.url), draft)
+            sqlite.dump(self.path, draft)
         elif self.store == STACK:
             postgresql.dump_server(self.url, draft)
         elif self.store == POSTGRESQL:
@@ -39,7 +46,7 @@ class Database:
     def load(self, archive: Archive) -> None:
         """Fill it, being empty, from a backup of its kind."""
         if self.store == SQLITE:
-            sqlite.load(archive, _path(self.url))
+            sqlite.load(archive, self.path)
         elif self.store == STACK:
             postgresql.load_server(archive, self.url)
         elif self.store == POSTGRESQL:
@@ -50,7 +57,7 @@ class Database:
     def has_tables(self) -> bool:
         """Whether anything is in it."""
         if self.store == SQLITE:
-            return sqlite.has_tables(_path(self.url))
+            return sqlite.has_tables(self.path)
         return mysql.has_tables(self.url) if self.store == MYSQL else postgresql.has_tables(self.url)
 
 
@@ -87,9 +94,3 @@ def database_of(home: Home, settings: Settings) -> Iterator[Database]:
     finally:
         if running is None and home.running() is None:
             postgres.stop()
-
-
-def _path(url: str) -> Path:
-    from sqlalchemy import make_url
-
-    return Path(make_url(url).database or "")
