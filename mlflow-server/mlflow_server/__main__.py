@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlflow_server.commands import server, upkeep
+from mlflow_server.commands import accounts, aws, projects, server, upkeep
 from mlflow_server.commands.options import Commands
 
 
@@ -16,7 +16,19 @@ def main() -> None:
 for command in (server.up, server.serve_, server.down, server.status):
     main.add_command(command)
 
-for command in (upkeep.backup, upkeep.restore):
+for command in (upkeep.backup, upkeep.restore, upkeep.upgrade):
+    main.add_command(command)
+
+for command in aws.COMMANDS:
+    main.add_command(command)
+
+for command in (accounts.create_user, accounts.set_password, accounts.list_users, accounts.delete_user):
+    main.add_command(command)
+
+for command in (accounts.grant, accounts.revoke):
+    main.add_command(command)
+
+for command in (projects.create_project, projects.list_projects, projects.delete_project):
     main.add_command(command)
 
 

@@ -6,18 +6,21 @@ import os
 from typing import Any
 
 from mlflow_server import guard
+from mlflow_server.client_versions import noting_clients
 from mlflow_server.request_threads import RequestThreads
+from mlflow_server.serving import CONFINED
 
 
 def create() -> Any:
     """The ASGI application of MLflow, as the environment that `Serving` made describes it."""
-    from mlflow_server import tracking_store
+    from mlflow_server import database_login, tracking_store
 
+    database_login.install()
     tracking_store.register()
     if "MLFLOW_AUTH_CONFIG_PATH" not in os.environ:
         from mlflow.server.fastapi_app import app
 
-        return RequestThreads(app)
+        return noting_clients(RequestThreads(app))
     from mlflow.server.auth import create_app
 
     application = create_app()
@@ -25,5 +28,6 @@ def create() -> Any:
         application,
         destination=os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"],
         projects=os.environ["MLFLOW_ENABLE_WORKSPACES"] == "true",
+        confined=os.environ[CONFINED] == "true",
     )
-    return RequestThreads(application)
+    return noting_clients(RequestThreads(application))

@@ -52,13 +52,15 @@ def stop(home: Home) -> bool:
     """Stop the server of `home` with all its processes, and its stores; False when nothing of it ran."""
     if not home.folder.is_dir():
         return False
+    # Before the stores that they share.
+    projects = [stop(home.project(name)) for name in home.projects()]
     with home.changing():
         record = home.running()
         process = record.process() if record else None
         if process is not None:
             end(family(process))
             home.leave()
-        return stop_stores(home) or process is not None
+        return any((stop_stores(home), process is not None, *projects))
 
 
 def healthy(record: Record) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from mlflow_server.errors import ServerError
 from mlflow_server.locations import inside, open_to, plain
 
-# MLflow's handlers by the names under which they are routed: each has several paths, and this is where all of them lead.
+# MLflow's handlers by the names under which they are routed: each has several paths, and all of them lead here.
 _NAMES_A_PLACE = "_create_experiment"
 _NAMES_A_SOURCE = "_create_model_version"
 _OPENS_A_TRACE = "serve_get_trace_artifact"
@@ -36,10 +36,14 @@ _CALLS_OUT = frozenset(
 )
 # How MLflow writes the server's own destination.
 _PROXIED = "mlflow-artifacts:/"
+# What MLflow resolves to a place and then opens that.
+_REFERENCES = ("runs:/", "models:/")
 
 
-def install(application: Any, destination: str, projects: bool) -> None:
+def install(application: Any, destination: str, projects: bool, confined: bool) -> None:
     """Guard MLflow's application with accounts; `destination` is where the server keeps artifacts (a URI).
+
+    With `confined` not even an administrator has anything opened outside it.
 
     Raises `ServerError` where this MLflow has not the doors that are known.
     """
@@ -61,7 +65,8 @@ def install(application: Any, destination: str, projects: bool) -> None:
     _drop_assistant(application)
     if projects:
         flask.after_request(_without_strangers)
-        _open_only_own_workspace(destination)
+    if projects or confined:
+        _look_before_opening(destination, confined)
 
 
 def _ask_before_requests(flask: Any, checks: Mapping[str, Callable[[], str | None]]) -> None:
@@ -139,7 +144,7 @@ def _without_strangers(response: Any) -> Any:
 
     if request.endpoint != _LISTS_USERS or response.status_code != 200 or sender_is_admin():
         return response
-    sender = store.get_user(authenticate_request().username)
+    sender = store.get_user(authenticate_request().username)  # type: ignore[union-attr, arg-type] # is logged in
     own = store.list_user_present_workspaces(sender.id)
     known = {user.username for user, roles in store.list_users_with_roles() if own & {role.workspace for role in roles}}
     users = [user for user in response.json["users"] if user["username"] in known | {sender.username}]
@@ -147,7 +152,7 @@ def _without_strangers(response: Any) -> Any:
     return response
 
 
-def _open_only_own_workspace(destination: str) -> None:
+def _look_before_opening(destination: str, confined: bool) -> None:
     """Have every place checked when it is opened, wherever it was read from: the last door of all.
 
     https://mlflow.org/docs/latest/ml/plugins/#artifact-repository-plugins (the registry of stores by scheme)
@@ -163,10 +168,9 @@ def _open_only_own_workspace(destination: str) -> None:
             workspace = get_request_workspace()
             root = _PROXIED if artifact_uri.startswith(_PROXIED) else destination
             if workspace and not open_to(workspace, artifact_uri, root):
-                raise MlflowException(
-                    f"The artifacts in {artifact_uri} do not belong to the workspace {workspace}.",
-                    error_code=PERMISSION_DENIED,
-                )
+                raise MlflowException(f"{artifact_uri} is not in {workspace}.", error_code=PERMISSION_DENIED)
+            if confined and not artifact_uri.startswith(_REFERENCES) and not inside(artifact_uri, root):
+                raise MlflowException(f"{artifact_uri} is not in this project.", error_code=PERMISSION_DENIED)
             return repository(artifact_uri, *arguments, **options)
 
         return opened

@@ -8,6 +8,7 @@ port           the port it had last, which it takes again
 settings.json  what `up` was told (private: a database URI may hold a password)
 credentials.json, client.env   generated secrets, and what a shell needs to log in (private)
 postgres/, objects/, metrics/  stores that were started with the server, and its Prometheus counters
+projects/      the homes of projects with a server of their own
 lock           held by the process that serves this folder: there is only one
 changing       held by a command that starts or stops the server
 """
@@ -80,6 +81,15 @@ class Home:
     @property
     def _port(self) -> Path:
         return self.folder / "port"
+
+    def project(self, name: str) -> Home:
+        """The folder of a project that has a server of its own."""
+        return Home(self.folder / "projects" / name)
+
+    def projects(self) -> list[str]:
+        """The projects that have a server of their own, by name."""
+        folder = self.folder / "projects"
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
     def make(self) -> None:
         """Make the folder where there is none; raises `ServerError` where it cannot be made or written to."""

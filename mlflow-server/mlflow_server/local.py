@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from shlex import quote
 
 from mlflow_server.credentials import Credentials, write_private
 from mlflow_server.home import Home
@@ -30,6 +31,10 @@ def prepare(home: Home, settings: Settings) -> Local:
 
     Raises `ServerError` where a store does not start.
     """
+    if settings.shared_from:
+        from mlflow_server import isolated
+
+        return isolated.prepare(home, settings)
     credentials, new = Credentials.kept_in(home.folder)
     backend, artifacts = settings.backend_store_uri or home.database_uri, settings.artifacts_destination
     environment: dict[str, str] = {}
@@ -65,8 +70,11 @@ def stop_stores(home: Home) -> bool:
 
 def write_client_environment(home: Home, local: Local, tracking_uri: str) -> None:
     """Write what a shell needs to log to the server as its administrator, and to its object store."""
-    environment = {"MLFLOW_TRACKING_URI": tracking_uri, **local.environment}
+    # The key of a store that others use too is for the server alone.
+    environment = {"MLFLOW_TRACKING_URI": tracking_uri, **({} if local.serving.confined else local.environment)}
     if local.serving.accounts:
         environment["MLFLOW_TRACKING_USERNAME"] = local.serving.accounts.admin
         environment["MLFLOW_TRACKING_PASSWORD"] = local.serving.accounts.password
-    write_private(home.client_environment, "".join(f"export {name}={value}\n" for name, value in environment.items()))
+    write_private(
+        home.client_environment, "".join(f"export {name}={quote(value)}\n" for name, value in environment.items())
+    )

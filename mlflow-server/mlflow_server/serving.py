@@ -22,6 +22,7 @@ BACKEND, ARTIFACTS, WORKERS = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DEST
 AUTH, PROJECTS, METRICS = "MLFLOW_SERVER_AUTH", "MLFLOW_ENABLE_WORKSPACES", "MLFLOW_EXPOSE_PROMETHEUS"
 HOSTS, ORIGINS = "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"
 ADMIN, PASSWORD = "MLFLOW_AUTH_ADMIN_USERNAME", "MLFLOW_AUTH_ADMIN_PASSWORD"
+CONFINED = "MLFLOW_ARTIFACTS_CONFINED"
 SECRET_KEY = "MLFLOW_FLASK_SERVER_SECRET_KEY"  # noqa: S105 - a name
 
 
@@ -43,6 +44,7 @@ class Serving:
     """A tracking server: `backend_store_uri` is an SQLAlchemy URL, `artifacts_destination` a folder's or bucket's URI.
 
     Without `accounts` whoever reaches the server may do everything. `projects` turns MLflow's workspaces on.
+    `confined`: not even an administrator has artifacts opened outside the destination, as others use the same store.
     """
 
     backend_store_uri: str
@@ -53,6 +55,7 @@ class Serving:
     cors_allowed_origins: tuple[str, ...] = ()
     workers: int = 1
     metrics: Path | None = None
+    confined: bool = False
 
     def environment(self) -> dict[str, str]:
         """The environment variables that make MLflow serve this, all but those of `accounts`."""
@@ -63,6 +66,8 @@ class Serving:
             "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
             "_MLFLOW_SERVER_ARTIFACT_DESTINATION": self.artifacts_destination,
             "MLFLOW_ENABLE_WORKSPACES": str(self.projects).lower(),
+            CONFINED: str(self.confined).lower(),
+            "MLFLOW_RBAC_SEED_DEFAULT_ROLES": "false",  # a project has the roles of `projects`
             "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(self.allowed_hosts),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -108,6 +113,7 @@ def options_environment(serving: Serving) -> dict[str, str]:
         ARTIFACTS: serving.artifacts_destination,
         AUTH: str(serving.accounts is not None).lower(),
         PROJECTS: str(serving.projects).lower(),
+        CONFINED: str(serving.confined).lower(),
         HOSTS: ",".join(serving.allowed_hosts),
         ORIGINS: ",".join(serving.cors_allowed_origins),
         WORKERS: str(serving.workers),

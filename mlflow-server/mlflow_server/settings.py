@@ -17,6 +17,7 @@ class Settings:
 
     `postgres`: PostgreSQL and an object store are started with the server. `backend_store_uri` and
     `artifacts_destination`: stores of one's own. Neither: SQLite and a folder ("embedded"), without accounts.
+    `shared_from`: the folder of the home whose stores an isolated project shares.
     """
 
     postgres: bool = False
@@ -27,10 +28,11 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     cors_allowed_origins: tuple[str, ...] = ()
     workers: int | None = None
+    shared_from: str | None = None
 
     @property
     def embedded(self) -> bool:
-        return not (self.postgres or self.backend_store_uri or self.artifacts_destination)
+        return not (self.postgres or self.backend_store_uri or self.artifacts_destination or self.shared_from)
 
     @property
     def asks_for_passwords(self) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mlflow_server.client import Client, Login
 from mlflow_server.errors import ServerError
 from mlflow_server.home import Home
 
@@ -35,3 +40,52 @@ home_option = click.option(
     callback=home_of,
     help="Folder of the database, the artifacts and the log.",
 )
+
+
+def home_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that name a home, or within it that of a project with a server of its own."""
+
+    @home_option
+    @click.option("--project", help="The server of this isolated project.")
+    @functools.wraps(command)
+    def with_home(home: Home, project: str | None, **options: Any) -> Any:
+        return command(home=_isolated(home, project) if project else home, **options)
+
+    return with_home
+
+
+tracking_uri_option = click.option(
+    "--tracking-uri", help="A server elsewhere, asked as MLFLOW_TRACKING_USERNAME with MLFLOW_TRACKING_PASSWORD."
+)
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that name a server and the account to ask it as; the command is given a `Client`."""
+
+    @home_option
+    @tracking_uri_option
+    @click.option("--project", help="In this project; one with a server of its own has users of its own.")
+    @functools.wraps(command)
+    def with_client(home: Home, tracking_uri: str | None, project: str | None, **options: Any) -> Any:
+        if project and not tracking_uri and home.project(project).folder.is_dir():
+            return command(client=client_of(home.project(project), None), **options)
+        return command(client=replace(client_of(home, tracking_uri), workspace=project), **options)
+
+    return with_client
+
+
+def client_of(home: Home, tracking_uri: str | None) -> Client:
+    """Asks the server of a home as its administrator, or another as the account that the environment names."""
+    return Client(Login.of_environment(tracking_uri, os.environ) if tracking_uri else Login.of_home(home))
+
+
+def _isolated(home: Home, project: str) -> Home:
+    isolated = home.project(project)
+    if not isolated.folder.is_dir():
+        there = home.projects()
+        known = f"there are {', '.join(there)}" if there else "there is none"
+        raise ServerError(
+            f"No project {project} has a server of its own in {home.folder}: {known}. "
+            f"`mlflow-server create-project {project} --isolated` makes it."
+        )
+    return isolated

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mlflow_server import background, serve, serving
-from mlflow_server.commands.options import home_of, home_option
+from mlflow_server.commands.options import home_of, home_options
 from mlflow_server.errors import ServerError
 from mlflow_server.foreground import serve_home, serve_with_stores
 from mlflow_server.home import Home, Record
@@ -29,7 +29,7 @@ _port = click.option(
 
 
 @click.command()
-@home_option
+@home_options
 @_port
 @click.option(
     "--postgres/--no-postgres", default=None, help="Start PostgreSQL and an S3-compatible object store with it."
@@ -70,6 +70,7 @@ def up(home: Home, port: int, foreground: bool, **told: Any) -> None:
 @click.option("--artifacts-destination", envvar=serving.ARTIFACTS, required=True)
 @click.option("--auth/--no-auth", envvar=serving.AUTH, default=True, show_default=True)
 @click.option("--projects/--no-projects", envvar=serving.PROJECTS, default=False, show_default=True)
+@click.option("--confined/--unconfined", envvar=serving.CONFINED, default=False, help="Open the destination only.")
 @click.option("--allowed-hosts", envvar=serving.HOSTS, default=",".join(serving.LOOPBACK), show_default=True)
 @click.option("--cors-allowed-origins", envvar=serving.ORIGINS, default="")
 @click.option("--workers", envvar=serving.WORKERS, type=click.IntRange(1), default=1, show_default=True)
@@ -109,14 +110,14 @@ def serve_(
 
 
 @click.command()
-@home_option
+@home_options
 def down(home: Home) -> None:
     """Stop the server, all its processes and the stores that were started with it; what they know stays."""
     click.echo("stopped" if background.stop(home) else "not running")
 
 
 @click.command()
-@home_option
+@home_options
 def status(home: Home) -> None:
     """Say whether the server answers, and where."""
     record = home.running()
