@@ -7,6 +7,7 @@ not answer sooner either, there being one interpreter lock.
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any
 
 THREADS = 10
@@ -17,6 +18,16 @@ ENVIRONMENT = {
     "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(THREADS),
     "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(THREADS * (_CONNECTIONS_OF_A_REQUEST - 1)),
 }
+
+
+def without_pool(environment: MutableMapping[str, str]) -> None:
+    """Drop the pool's sizes where the environment asks for none: SQLAlchemy refuses sizes of a pool that is not there.
+
+    A database that is to pause when nobody works (Aurora) may have no connection that nobody uses.
+    """
+    if environment.get("MLFLOW_SQLALCHEMYSTORE_POOLCLASS") == "NullPool":
+        for name in ENVIRONMENT:
+            environment.pop(name, None)
 
 
 class RequestThreads:

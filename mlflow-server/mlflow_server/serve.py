@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mlflow_server import preflight, workers
+from mlflow_server import database_login, preflight, request_threads, workers
 from mlflow_server.database.url import checked
 from mlflow_server.errors import ServerError
 from mlflow_server.serving import Serving
@@ -31,6 +31,7 @@ def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None]) 
     end_on_signals()
     with TemporaryDirectory(prefix="mlflow-server-") as private, closing(listener):
         os.environ.update(serving.environment())
+        request_threads.without_pool(os.environ)
         os.environ.update(serving.accounts_environment(Path(private)))
         if serving.metrics:
             _forget_counts(serving.metrics)
@@ -65,6 +66,7 @@ def bound(host: str, port: int) -> socket.socket:
 def _prepare(serving: Serving) -> None:
     """Load MLflow, look at the stores, and make the tables and the first administrator where there are none."""
     checked(serving.backend_store_uri)
+    database_login.install()
     # MLflow reads its environment while it is loaded, and loading it is most of the time to the first answer: a
     # quarter of that is spent looking for garbage among modules that stay.
     gc.disable()

@@ -1,5 +1,5 @@
 """The values a stack is deployed with: what is told now, else what the stack has, else what the template says.
-All of them are held to the template's own patterns and rules before AWS is asked anything."""
+All of them are held to the template's own patterns and rules before CloudFormation is asked."""
 
 from __future__ import annotations
 
