@@ -27,6 +27,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.utilities.utils import PARTITION_NAMES
 
 from local_aws import bucket_policy, moto_amendments, wire
 from local_aws.errors import AwsError
@@ -46,6 +47,7 @@ class MotoServices:
 
     def __init__(self, home: Path) -> None:
         bucket_policy.install()
+        _leave_other_partitions_without_policies()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._journal = sqlite3.connect(home / "moto.sqlite", check_same_thread=False, isolation_level=None)
         self._journal.execute("PRAGMA journal_mode=WAL")
@@ -158,6 +160,18 @@ def _is_of_the_web_framework(status: str, body: bytes, method: str) -> bool:
     if body[:9].lower() == b"<!doctype":
         return True
     return status.startswith("5") and method != "HEAD" and not body.lstrip().startswith((b"{", b"<"))
+
+
+def _leave_other_partitions_without_policies() -> None:
+    """Of China's and the other partitions moto only needs the empty list of access keys, at the first request.
+
+    Reading AWS's 1,600 managed policies for each of them would take as long as the whole start of the cloud.
+    """
+    wanted = os.environ.pop("MOTO_IAM_LOAD_MANAGED_POLICIES")
+    for partition in PARTITION_NAMES:
+        if partition != "aws":
+            _ = iam_backends[DEFAULT_ACCOUNT_ID][partition]
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = wanted
 
 
 def _is_s3(environ: dict[str, Any]) -> bool:
