@@ -16,14 +16,15 @@ from typing import Any
 
 from mlflow_server.errors import ServerError
 
-SECRET, CERTIFICATES = "MLFLOW_DATABASE_SECRET_ARN", "MLFLOW_DATABASE_CERTIFICATES"  # noqa: S105 - names
+SECRET, CERTIFICATES = "MLFLOW_DATABASE_SECRET_ARN", "MLFLOW_DATABASE_CERTIFICATES"
 
 
 @dataclass
 class DatabaseLogin:
-    """Logs in to a database with the password in a secret (JSON with `password`), over TLS where there are `authorities`.
+    """Logs in to a database with the password in a secret, which is JSON with `password`.
 
-    `authorities` is a file of certificate authorities; the database's certificate must be of one of them, and of its host.
+    `authorities` is a file of certificate authorities: the connection is TLS, and the database's certificate must be of
+    one of them and of its host. None leaves that to the URL.
     """
 
     secret: str
@@ -33,7 +34,7 @@ class DatabaseLogin:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def connect(self, dialect: Any, _record: Any, arguments: Any, parameters: dict[str, Any]) -> Any:
-        """A connection for SQLAlchemy's event `do_connect`; None, so that it connects itself, where a password is given.
+        """A connection for SQLAlchemy's event `do_connect`; None, so that it makes its own, where a password is given.
 
         Raises:
             ServerError: the secret cannot be read.

@@ -1,1 +1,1 @@
-"""The tracking server on AWS: the CloudFormation stacks of server and projects, and how they are deployed and removed."""
+"""The tracking server on AWS: the CloudFormation stacks of server and projects, how they are deployed and removed."""

@@ -85,7 +85,9 @@ def action_for(status: str | None, stack_name: str) -> Action:
             f"The stack {stack_name} is UPDATE_ROLLBACK_FAILED: an update failed and could not be undone. See its "
             f"events, then run aws cloudformation continue-update-rollback --stack-name {stack_name}, and deploy again."
         )
-    raise ServerError(f"The stack {stack_name} is {status}: something else changes it. Wait for its end, then try again.")
+    raise ServerError(
+        f"The stack {stack_name} is {status}: something else changes it. Wait for its end, then try again."
+    )
 
 
 def read_changes(descriptions: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:

@@ -1,4 +1,4 @@
-"""What a person sees of a deployment: the estimate, the plan as a table, events as they happen, what there is at last."""
+"""What a person sees of a deployment: the plan and what it costs, events as they happen, what there is at last."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Progress:
         table.add_row("together", *(str(each.total) for each in sizes), style="bold")
         self.console.print(table)
         self.say(
-            f"List prices of {prices.region}, {prices.date}, with {prices.assumed['artifact_gb']:g} GB of artifacts and "
-            f"{prices.assumed['database_gb']:g} GB of runs; traffic, requests and backups come on top."
+            f"List prices of {prices.region}, {prices.date}, with {prices.assumed['artifact_gb']:g} GB of artifacts "
+            f"and {prices.assumed['database_gb']:g} GB of runs; traffic, requests and backups come on top."
         )
 
     def happened(self, event: Event) -> None:

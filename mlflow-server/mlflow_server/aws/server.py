@@ -1,5 +1,5 @@
 """The server's stack from nothing to a service that answers, and from one version to the next.
-A new stack is made without the service, since its image needs the repository; then it is built, and the service added."""
+A new stack is made without the service, since an image needs the repository first; the service follows the image."""
 
 from __future__ import annotations
 

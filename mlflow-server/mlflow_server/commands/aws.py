@@ -18,7 +18,6 @@ from mlflow_server.errors import ServerError
 
 if TYPE_CHECKING:
     from mlflow_server.aws.progress import Progress
-    from mlflow_server.aws.stack import Stack
 
 _stack_name = click.option("--stack", default="mlflow-server", show_default=True, help="Name of the stack.")
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -74,7 +73,7 @@ def deploy(stack: str, yes: bool, file: Path | None, without_service: bool, **to
         progress, cloudformation = _progress(), _client("cloudformation")
         found = find_stack(cloudformation, stack)
         values = parameters.settle(template, given, found.parameters if found else {})
-        sources = None if given.get("ImageTag") else image.read_sources()
+        sources = None if given.get("ImageTag") or without_service else image.read_sources()
         wanted = Intention(values, given.get("ImageTag") or (sources.tag if sources else ""), sources)
 
         def planned(proposal: Proposal, builds: bool) -> None:
