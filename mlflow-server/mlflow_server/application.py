@@ -13,17 +13,19 @@ from mlflow_server.serving import CONFINED
 
 def create() -> Any:
     """The ASGI application of MLflow, as the environment that `Serving` made describes it."""
-    from mlflow_server import database_login, tracking_store
+    from mlflow_server import database_login, store_faults, tracking_store
 
     database_login.install()
     tracking_store.register()
     if "MLFLOW_AUTH_CONFIG_PATH" not in os.environ:
         from mlflow.server.fastapi_app import app
 
+        store_faults.install(app)
         return noting_clients(RequestThreads(app))
     from mlflow.server.auth import create_app
 
     application = create_app()
+    store_faults.install(application)
     guard.install(
         application,
         destination=os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"],
