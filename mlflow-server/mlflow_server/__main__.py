@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlflow_server.commands import accounts, aws, projects, server, upkeep
+from mlflow_server.commands import accounts, aws, logs, projects, server, upkeep
 from mlflow_server.commands.options import Commands
 
 
@@ -13,7 +13,7 @@ def main() -> None:
     """The MLflow tracking server: on this machine, in a container, on AWS."""
 
 
-for command in (server.up, server.serve_, server.down, server.status):
+for command in (server.up, server.serve_, server.down, server.status, logs.logs):
     main.add_command(command)
 
 for command in (upkeep.backup, upkeep.restore, upkeep.upgrade):

@@ -35,7 +35,7 @@ def prepare(home: Home, settings: Settings) -> Local:
         from mlflow_server import isolated
 
         return isolated.prepare(home, settings)
-    credentials, new = Credentials.kept_in(home.folder)
+    credentials, _ = Credentials.kept_in(home.folder)
     backend, artifacts = settings.backend_store_uri or home.database_uri, settings.artifacts_destination
     environment: dict[str, str] = {}
     if settings.postgres:
@@ -55,7 +55,13 @@ def prepare(home: Home, settings: Settings) -> Local:
         workers=settings.workers or (1 if settings.embedded else min(_WORKERS, os.cpu_count() or 1)),
         metrics=None if settings.embedded else home.folder / "metrics",
     )
-    return Local(serving, environment, new and serving.accounts is not None)
+    return Local(serving, environment, serving.accounts is not None and not _told(home))
+
+
+def _told(home: Home) -> bool:
+    """Whether the administrator's password was shown before."""
+    environment = home.client_environment
+    return environment.exists() and "MLFLOW_TRACKING_PASSWORD" in environment.read_text()
 
 
 def stop_stores(home: Home) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from mlflow_server import request_threads
 
 LOCALHOST = "127.0.0.1"
-LOOPBACK = ("127.0.0.1", "127.0.0.1:*", "localhost", "localhost:*")
+LOOPBACK = ("127.0.0.1", "localhost")
 _CREDENTIALS_CACHED_SECONDS = 10
 
 
@@ -68,7 +68,7 @@ class Serving:
             "MLFLOW_ENABLE_WORKSPACES": str(self.projects).lower(),
             CONFINED: str(self.confined).lower(),
             "MLFLOW_RBAC_SEED_DEFAULT_ROLES": "false",  # a project has the roles of `projects`
-            "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(self.allowed_hosts),
+            "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(_with_any_port(self.allowed_hosts)),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
@@ -127,3 +127,8 @@ def options_environment(serving: Serving) -> dict[str, str]:
             SECRET_KEY: serving.accounts.secret_key,
         }
     return environment
+
+
+def _with_any_port(hosts: tuple[str, ...]) -> list[str]:
+    """MLflow compares the Host header with its port, which a client leaves out only where it is the scheme's."""
+    return [form for host in hosts for form in ((host,) if ":" in host else (host, f"{host}:*"))]

@@ -10,6 +10,7 @@ import click
 
 from mlflow_server import background, serve, serving
 from mlflow_server.commands.options import home_of, home_options
+from mlflow_server.condition import services, stores
 from mlflow_server.errors import ServerError
 from mlflow_server.foreground import serve_home, serve_with_stores
 from mlflow_server.home import Home, Record
@@ -18,7 +19,7 @@ from mlflow_server.preflight import scarce_room
 from mlflow_server.serving import LOCALHOST, Accounts, Serving
 from mlflow_server.settings import Settings
 
-_DOWN, _SILENT = 3, 4
+_DOWN, _SILENT, _STORE_DOWN = 3, 4, 5
 
 _port = click.option(
     "--port",
@@ -119,15 +120,32 @@ def down(home: Home) -> None:
 @click.command()
 @home_options
 def status(home: Home) -> None:
-    """Say whether the server answers, and where."""
-    record = home.running()
+    """Say whether the server answers, and where, and how its stores are.
+
+    Ends with 0 when all is up, 3 when the server is down, 4 when it does not answer, 5 when a store is down.
+    """
+    settings, record = Settings.kept_in(home.folder), home.running()
     if record is None:
         click.echo("down")
+        for name, service in services(home, settings).items():
+            if service.running():
+                click.echo(f"{name}: still running; `mlflow-server up` serves it again, `mlflow-server down` stops it")
         sys.exit(_DOWN)
     if not background.healthy(record):
         click.echo(f"started but not answering: {record.tracking_uri} (process {record.pid}, log {home.log})")
         sys.exit(_SILENT)
     _announce(record, home, None)
+    found = list(stores(home, settings))
+    for store in found:
+        click.echo(str(store))
+    accounts = f"asked for (log in with {home.client_environment})" if settings.asks_for_passwords else "none"
+    click.echo(f"accounts: {accounts}")
+    click.echo(f"projects: {'kept apart' if settings.projects else 'off'}")
+    if home.projects():
+        click.echo(f"isolated projects: {', '.join(home.projects())}")
+    if any(store.there is False for store in found):
+        click.echo("Start what is down again: `mlflow-server up` does so with the stores that it started.", err=True)
+        sys.exit(_STORE_DOWN)
 
 
 def _announce(record: Record, home: Home, local: Local | None) -> None:

@@ -1,0 +1,104 @@
+"""How a home's server and its stores are: what serves, on which stores, and whether each of them is there."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mlflow_server.home import Home
+from mlflow_server.settings import Settings
+from mlflow_server.stack.service import Service, listens
+
+_SECONDS = 2
+_PORTS = {"postgresql": 5432, "mysql": 3306}
+
+
+@dataclass(frozen=True)
+class Store:
+    """A database or artifact store: `place` never holds a password; `there` is None where nobody can say from here."""
+
+    purpose: str
+    place: str
+    there: bool | None
+
+    def __str__(self) -> str:
+        return f"{self.purpose}: {self.place}{' (down)' if self.there is False else ''}"
+
+
+def services(home: Home, settings: Settings) -> dict[str, Service]:
+    """The programs that `up` starts as stores of a home, by what the person calls them."""
+    from mlflow_server.credentials import Credentials
+    from mlflow_server.stack.objects import ObjectStore
+    from mlflow_server.stack.postgres import Postgres
+
+    if settings.shared_from:
+        shared = Home(Path(settings.shared_from))
+        return services(shared, Settings.kept_in(shared.folder))
+    if not settings.postgres:
+        return {}
+    credentials, _ = Credentials.kept_in(home.folder)
+    started = {"database": Postgres(home.folder / "postgres", credentials.database_password).service}
+    if settings.artifacts_destination is None:
+        key = credentials.access_key_id, credentials.secret_access_key
+        started["objects"] = ObjectStore(home.folder / "objects", *key).service
+    return started
+
+
+def stores(home: Home, settings: Settings) -> Iterator[Store]:
+    """The database and the artifact store of a home."""
+    if settings.shared_from:
+        shared = Home(Path(settings.shared_from))
+        yield from stores(shared, Settings.kept_in(shared.folder))
+        return
+    started = services(home, settings)
+    if settings.backend_store_uri:
+        yield _database(settings.backend_store_uri)
+    elif "database" in started:
+        yield _started("database", "PostgreSQL", started["database"])
+    else:
+        yield _file("database", "SQLite", Path(home.database_uri.removeprefix("sqlite:///")))
+    if settings.artifacts_destination:
+        yield _artifacts(settings.artifacts_destination)
+    elif "objects" in started:
+        yield _started("artifacts", "S3 (rclone)", started["objects"])
+    else:
+        yield _file("artifacts", "folder", home.artifacts)
+
+
+def _started(purpose: str, kind: str, service: Service) -> Store:
+    running = service.running()
+    if running is None:
+        return Store(purpose, f"{kind} in {service.folder}", False)
+    place = f"{kind} on 127.0.0.1:{running.port} (process {running.pid}) in {service.folder}"
+    return Store(purpose, place, listens(running.port))
+
+
+def _file(purpose: str, kind: str, path: Path) -> Store:
+    return Store(purpose, f"{kind}, {path}", path.exists())
+
+
+def _database(uri: str) -> Store:
+    parts = urlsplit(uri)
+    kind, name = parts.scheme.partition("+")[0], unquote(parts.path.lstrip("/"))
+    if kind == "sqlite":
+        return _file("database", "SQLite", Path(unquote(parts.path.removeprefix("/"))))
+    host, port = parts.hostname or "localhost", parts.port or _PORTS.get(kind, 0)
+    return Store("database", f"{name} at {host}:{port} ({kind})", _answers(host, port))
+
+
+def _artifacts(uri: str) -> Store:
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):
+        return _file("artifacts", "folder", Path(unquote(parts.path)))
+    return Store("artifacts", uri, None)
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=_SECONDS).close()
+    except OSError:
+        return False
+    return True
