@@ -40,6 +40,11 @@ class Tenancy:
     artifacts: str
 
 
+def database_name(project: Home) -> str:
+    """What the database of a project is called, and the role it belongs to."""
+    return "project_" + project.folder.name.replace("-", "_")
+
+
 def settings(home: Home) -> Settings:
     """What the server of a new project is to be served with, on the stores of `home`."""
     return Settings(auth=True, shared_from=str(home.folder))
@@ -115,7 +120,7 @@ def _tenancy(project: Home, host: Local) -> Tenancy:
     # Beside the shared server's own artifacts where they are in a folder of their store, else in it.
     above, _, last = root.rpartition("/")
     root = above if last == "artifacts" else root
-    return Tenancy("project_" + name.replace("-", "_"), f"{root}/projects/{name}/artifacts")
+    return Tenancy(database_name(project), f"{root}/projects/{name}/artifacts")
 
 
 def _own_database(project: Home, host: Local, tenancy: Tenancy, password: str) -> str:
@@ -128,11 +133,23 @@ def _own_database(project: Home, host: Local, tenancy: Tenancy, password: str) -
         return project.database_uri
     if not _GENERATED.fullmatch(password):
         raise ServerError(f"The database password in {project.folder}/credentials.json was not generated: restore it.")
-    with _administering(url) as connection:
-        for statement in _making(backend, tenancy.database, password, connection):
-            connection.exec_driver_sql(statement)
+    make_database(url, tenancy.database, password)
     own = url.set(username=tenancy.database, password=password, database=tenancy.database)
     return own.render_as_string(hide_password=False)
+
+
+def make_database(url: URL, name: str, password: str) -> None:
+    """Make, where there is none, a database and the role of the same name that alone may open it, beside that of `url`.
+
+    Raises `ServerError` where the password holds more than letters, digits, - and _, or `url` may make no databases.
+    """
+    if not _GENERATED.fullmatch(password):
+        raise ServerError(
+            f"The password of the database {name} was not generated: it may hold letters, digits, - and _."
+        )
+    with _administering(url) as connection:
+        for statement in _making(url.get_backend_name(), name, password, connection):
+            connection.exec_driver_sql(statement)
 
 
 @contextmanager
