@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from base64 import b64encode
 
 import psutil
 
@@ -14,7 +15,7 @@ from mlflow_server.errors import ServerError
 from mlflow_server.home import Home, Record
 from mlflow_server.local import Local, prepare, stop_stores, write_client_environment
 from mlflow_server.processes import end, family
-from mlflow_server.serving import options_environment
+from mlflow_server.serving import Accounts, options_environment
 from mlflow_server.settings import Settings
 
 _START_SECONDS = 120
@@ -71,6 +72,17 @@ def healthy(record: Record) -> bool:
         return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
+
+
+def logs_in(record: Record, accounts: Accounts) -> bool:
+    """Whether the administrator has this password: a database of one's own may have had accounts before."""
+    login = b64encode(f"{accounts.admin}:{accounts.password}".encode()).decode()
+    connection = http.client.HTTPConnection("127.0.0.1", record.port, timeout=30)
+    try:
+        connection.request("GET", "/version", headers={"Authorization": f"Basic {login}"})
+        return connection.getresponse().status == http.client.OK
     finally:
         connection.close()
 

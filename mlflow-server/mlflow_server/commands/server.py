@@ -150,10 +150,17 @@ def status(home: Home) -> None:
 
 def _announce(record: Record, home: Home, local: Local | None) -> None:
     click.echo(f"up: {record.tracking_uri} (process {record.pid})")
-    if local and local.new_accounts and local.serving.accounts:
+    accounts = local.serving.accounts if local and local.new_accounts else None
+    if accounts and background.logs_in(record, accounts):
         click.echo(
-            f"administrator: {local.serving.accounts.admin}, password: {local.serving.accounts.password}\n"
+            f"administrator: {accounts.admin}, password: {accounts.password}\n"
             f"(shown this once; kept in {home.client_environment}: `source` it to log in)"
+        )
+    elif accounts:
+        click.echo(
+            f"Warning: the database has accounts already, and {accounts.admin!r} has another password there than in "
+            f"{home.client_environment}: log in with the one you know, and write it there.",
+            err=True,
         )
 
 
