@@ -144,9 +144,7 @@ def make_database(url: URL, name: str, password: str) -> None:
     Raises `ServerError` where the password holds more than letters, digits, - and _, or `url` may make no databases.
     """
     if not _GENERATED.fullmatch(password):
-        raise ServerError(
-            f"The password of the database {name} was not generated: it may hold letters, digits, - and _."
-        )
+        raise ServerError(f"The password of {name} was not generated: it may hold letters, digits, - and _.")
     with _administering(url) as connection:
         for statement in _making(url.get_backend_name(), name, password, connection):
             connection.exec_driver_sql(statement)

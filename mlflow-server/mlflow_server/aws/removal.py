@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mlflow_server.aws.deployment import Deployment
+from mlflow_server.aws.projects import projects_of
 from mlflow_server.aws.stack import Stack
 from mlflow_server.errors import ServerError
 
@@ -42,15 +43,7 @@ class Removal:
 
     def survey(self, stack: Stack) -> Remains:
         """Find what belongs to a server's stack, and the projects that use it."""
-        projects: list[str] = []
-        try:
-            pages = self.deployment.cloudformation.get_paginator("list_imports").paginate(
-                ExportName=f"{stack.name}-ClusterName"
-            )
-            projects = [name for page in pages for name in page["Imports"]]
-        except ClientError as error:
-            if "is not imported" not in str(error) and "does not exist" not in str(error):
-                raise
+        projects = projects_of(self.deployment.cloudformation, stack)
         return Remains(
             stack, stack.outputs.get("ArtifactBucket", ""), stack.outputs.get("DatabaseCluster", ""), tuple(projects)
         )

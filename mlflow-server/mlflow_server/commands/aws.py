@@ -7,21 +7,12 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
+from mlflow_server.commands import account
 from mlflow_server.errors import ServerError
-
-if TYPE_CHECKING:
-    from mlflow_server.aws.progress import Progress
-
-_stack_name = click.option("--stack", default="mlflow-server", show_default=True, help="Name of the stack.")
-_yes = click.option("--yes", is_flag=True, help="Do not ask.")
-_AFTER_INTERRUPT = "Interrupted. What has begun goes on by itself: run again to see how it ended."
 
 
 class TemplateCommand(click.Command):
@@ -46,8 +37,8 @@ def _template_options() -> tuple[click.Option, ...]:
 
 
 @click.command(cls=TemplateCommand)
-@_stack_name
-@_yes
+@account.stack_option
+@account.yes_option
 @click.option(
     "--parameters",
     "file",
@@ -64,13 +55,13 @@ def deploy(stack: str, yes: bool, file: Path | None, without_service: bool, **to
     from mlflow_server.aws.stack import find_stack
     from mlflow_server.aws.template import read_template
 
-    with _plain_errors():
+    with account.plain_errors():
         template = read_template()
         given = {
             **(parameters.read_file(file, template) if file else {}),
             **{name: value for name, value in told.items() if value is not None},
         }
-        progress, cloudformation = _progress(), _client("cloudformation")
+        progress, cloudformation = account.printed(), account.client("cloudformation")
         found = find_stack(cloudformation, stack)
         values = parameters.settle(template, given, found.parameters if found else {})
         sources = None if given.get("ImageTag") or without_service else image.read_sources()
@@ -84,11 +75,13 @@ def deploy(stack: str, yes: bool, file: Path | None, without_service: bool, **to
             progress.costs(estimates(template, values, prices), values["Size"], prices)
 
         server = Server(
-            deployment=_deployment(stack, template.request_body, values["ServerName"], progress),
-            build=_image_build(progress),
-            ecr=_client("ecr"),
+            deployment=account.deployment_of(stack, template.request_body, values["ServerName"], progress),
+            build=account.image_build(progress),
+            ecr=account.client("ecr"),
             planned=planned,
-            agreed=lambda: yes or _agrees(lambda: click.confirm("Deploy this?", default=False), f"deploying {stack}"),
+            agreed=lambda: (
+                yes or account.agrees(lambda: click.confirm("Deploy this?", default=False), f"deploying {stack}")
+            ),
         )
         deployed, changed = server.deploy(wanted, service=not without_service)
         if not changed:
@@ -97,33 +90,33 @@ def deploy(stack: str, yes: bool, file: Path | None, without_service: bool, **to
 
 
 @click.command("build-image")
-@_stack_name
+@account.stack_option
 def build_image(stack: str) -> None:
     """Build the server's image by CodeBuild and push it to ECR, where it is not there yet; prints its URI."""
     from mlflow_server.aws import image
     from mlflow_server.aws.stack import deployed_stack
 
-    with _plain_errors():
-        progress, found = _progress(), deployed_stack(_client("cloudformation"), stack)
+    with account.plain_errors():
+        progress, found = account.printed(), deployed_stack(account.client("cloudformation"), stack)
         sources = image.read_sources()
-        if image.exists(_client("ecr"), found, sources.tag):
+        if image.exists(account.client("ecr"), found, sources.tag):
             progress.say(f"The image {sources.tag} is there already")
         else:
-            _image_build(progress).run(found, sources)
+            account.image_build(progress).run(found, sources)
         progress.say(f"{found.outputs['RepositoryUri']}:{sources.tag}")
 
 
 @click.command()
-@_stack_name
+@account.stack_option
 @click.argument("name", required=False)
 def outputs(stack: str, name: str | None) -> None:
     """Show what a deployed server offers: tracking URI, artifact root, database, secrets; or one of these, by NAME."""
     from mlflow_server.aws.stack import deployed_stack
 
-    with _plain_errors():
-        found = deployed_stack(_client("cloudformation"), stack)
+    with account.plain_errors():
+        found = deployed_stack(account.client("cloudformation"), stack)
         if name is None:
-            _progress().outputs(found)
+            account.printed().outputs(found)
         elif name in found.outputs:
             click.echo(found.outputs[name])
         else:
@@ -131,7 +124,7 @@ def outputs(stack: str, name: str | None) -> None:
 
 
 @click.command()
-@_stack_name
+@account.stack_option
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port of this machine.")
 @click.option("--database", is_flag=True, help="To the database instead of the server.")
 @click.option("--print", "printed", is_flag=True, help="Only print the command.")
@@ -140,9 +133,9 @@ def tunnel(stack: str, port: int, database: bool, printed: bool) -> None:
     from mlflow_server.aws.stack import deployed_stack
     from mlflow_server.aws.tunnel import Tunnel, find_target
 
-    with _plain_errors():
-        found = deployed_stack(_client("cloudformation"), stack)
-        ecs = _client("ecs")
+    with account.plain_errors():
+        found = deployed_stack(account.client("cloudformation"), stack)
+        ecs = account.client("ecs")
         target = find_target(ecs, found.outputs["ClusterName"], "server")
         opened = Tunnel(target, port, ecs.meta.region_name)
         if database:
@@ -159,8 +152,8 @@ def tunnel(stack: str, port: int, database: bool, printed: bool) -> None:
 
 
 @click.command()
-@_stack_name
-@_yes
+@account.stack_option
+@account.yes_option
 @click.option(
     "--delete-data", count=True, help="Delete runs, models and artifacts as well; with --yes to be given twice."
 )
@@ -170,15 +163,15 @@ def destroy(stack: str, yes: bool, delete_data: int) -> None:
     from mlflow_server.aws.stack import find_stack
     from mlflow_server.aws.template import read_template
 
-    with _plain_errors():
-        progress, cloudformation = _progress(), _client("cloudformation")
+    with account.plain_errors():
+        progress, cloudformation = account.printed(), account.client("cloudformation")
         found = find_stack(cloudformation, stack)
         if found is None:
             progress.say(f"There is no stack {stack}: nothing to remove")
             return
         removal = Removal(
-            _deployment(stack, read_template().request_body, stack, progress),
-            *(_client(service) for service in ("s3", "rds", "elbv2", "kms")),
+            account.deployment_of(stack, read_template().request_body, stack, progress),
+            *(account.client(service) for service in ("s3", "rds", "elbv2", "kms")),
         )
         remains = removal.survey(found)
         if remains.projects:
@@ -194,80 +187,14 @@ def destroy(stack: str, yes: bool, delete_data: int) -> None:
                     "time, or leave --yes out and type what is asked. Nothing was removed."
                 )
         else:
-            _typed(remains.server, f"removing {stack}", f"Type {remains.server} to remove it")
+            account.typed(remains.server, f"removing {stack}", f"Type {remains.server} to remove it")
             if delete_data:
-                _typed(remains.bucket, f"deleting {remains.bucket}", f"Type {remains.bucket} to delete all data")
+                account.typed(remains.bucket, f"deleting {remains.bucket}", f"Type {remains.bucket} to delete all data")
         snapshot = removal.carry_out(remains, data=bool(delete_data))
         progress.say(f"The MLflow server {remains.server} is removed")
         if not delete_data:
             progress.say(f"The bucket {remains.bucket} is kept")
             progress.say(f"The database is kept as the snapshot {snapshot or '(see RDS, Snapshots)'}")
-
-
-def _typed(expected: str, what: str, question: str) -> None:
-    typed = _agrees(lambda: click.prompt(question, default="", show_default=False), what)
-    if typed != expected:
-        raise ServerError(f"{typed!r} is not {expected!r}: nothing was removed.")
-
-
-def _agrees(ask: Callable[[], Any], what: str) -> Any:
-    """Ask a person; refuse where there is none."""
-    if not sys.stdin.isatty():
-        raise ServerError(
-            f"There is nobody here to ask about {what}: give --yes to go on without. Nothing was changed."
-        )
-    return ask()
-
-
-def _client(service: str) -> Any:
-    import boto3
-
-    return boto3.client(service)
-
-
-def _progress() -> Progress:
-    from mlflow_server.aws.progress import Progress
-
-    return Progress.here()
-
-
-def _deployment(stack: str, body: str, server: str, progress: Progress) -> Any:
-    from datetime import UTC, datetime
-
-    from mlflow_server.aws.deployment import Deployment
-
-    return Deployment(
-        cloudformation=_client("cloudformation"),
-        stack_name=stack,
-        body=body,
-        tags={"mlflow-server": server},
-        change_set_name=lambda: f"deploy-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
-        report=progress.happened,
-    )
-
-
-def _image_build(progress: Progress) -> Any:
-    from mlflow_server.aws.image import ImageBuild
-
-    return ImageBuild(_client("s3"), _client("codebuild"), _client("logs"), progress.say)
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Say what AWS refuses, and an interrupt, in a sentence."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        raise ServerError(f"AWS refused. {error} See the parameters and the permissions of this role.") from error
-    except BotoCoreError as error:
-        raise ServerError(
-            f"AWS cannot be asked. {error} See the region, credentials and network of this shell."
-        ) from error
-    except KeyboardInterrupt:
-        click.echo(_AFTER_INTERRUPT, err=True)
-        sys.exit(130)
 
 
 COMMANDS = (deploy, build_image, outputs, tunnel, destroy)
