@@ -87,4 +87,4 @@ def _describe(path: Path, manifest: Manifest) -> None:
 
 def _say_left_out(manifest: Manifest) -> None:
     for place in manifest.source.left_out:
-        click.echo(f"not in it: the artifacts in {place}, which are not this server's to keep")
+        click.echo(f"not in it: {place}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow_server.credentials import Credentials
-from mlflow_server.errors import ServerError
+from mlflow_server.database.url import checked
 from mlflow_server.home import Home
 from mlflow_server.settings import Settings
 from mlflow_server.stack.postgres import Postgres
@@ -35,7 +35,7 @@ class Database:
     def dump(self, draft: Draft) -> None:
         """Write it into a backup."""
         if self.store == SQLITE:
-            sqlite.dump(self.path, draft)
+            sqlite.dump(self.path, sqlite.MEMBER, draft)
         elif self.store == STACK:
             postgresql.dump_server(self.url, draft)
         elif self.store == POSTGRESQL:
@@ -62,21 +62,9 @@ class Database:
 
 
 def named(url: str) -> Database:
-    """The database of an SQLAlchemy URL; raises `ServerError` for a kind that has no backup here."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        kind = make_url(url).get_backend_name()
-    except ArgumentError as error:
-        raise ServerError("The database URI is not one: write it as postgresql://user:password@host/name.") from error
-    kinds = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "mysql": MYSQL, "mariadb": MYSQL}
-    if kind not in kinds:
-        raise ServerError(
-            f"A {kind} database has no backup here: use the database's own, and SQLite, PostgreSQL or "
-            "MySQL where it is to be this server's."
-        )
-    return Database(kinds[kind], url)
+    """The database of an SQLAlchemy URL; raises `ServerError` where it is none, or of a kind that MLflow cannot use."""
+    kinds = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "mysql": MYSQL}
+    return Database(kinds[checked(url).get_backend_name()], url)
 
 
 @contextmanager

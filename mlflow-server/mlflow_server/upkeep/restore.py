@@ -11,7 +11,6 @@ from mlflow_server.errors import ServerError
 from mlflow_server.home import Home
 from mlflow_server.settings import Settings
 from mlflow_server.stack.postgres import Postgres
-from mlflow_server.upkeep import schema
 from mlflow_server.upkeep.archive import Archive, opened
 from mlflow_server.upkeep.databases import SQLITE, STACK, Database, named
 from mlflow_server.upkeep.manifest import Manifest
@@ -30,7 +29,7 @@ def restore(path: Path, home: Home, backend_store_uri: str | None) -> Manifest:
         raise ServerError(f"{home.folder} holds something already: name an empty or new folder with --home.")
     with opened(path) as archive:
         source = archive.manifest.source
-        if not schema.known(schema.Schema(source.schema, None)):
+        if source.schema and source.schema not in _revisions():
             raise ServerError(
                 f"{path} was made with MLflow {source.mlflow}, which is newer than the one here: "
                 "restore it with the release of mlflow-server that made it."
@@ -39,7 +38,7 @@ def restore(path: Path, home: Home, backend_store_uri: str | None) -> Manifest:
         draft = Home(home.folder.with_name(f".{home.folder.name}.restoring"))
         shutil.rmtree(draft.folder, ignore_errors=True)
         try:
-            _unpack(archive, draft, backend_store_uri)
+            _unpack(archive, draft, home.folder, backend_store_uri)
             if home.folder.exists():
                 home.folder.rmdir()
             draft.folder.rename(home.folder)
@@ -52,7 +51,8 @@ def restore(path: Path, home: Home, backend_store_uri: str | None) -> Manifest:
         return archive.manifest
 
 
-def _unpack(archive: Archive, home: Home, backend_store_uri: str | None) -> None:
+def _unpack(archive: Archive, home: Home, place: Path, backend_store_uri: str | None) -> None:
+    """Make the home that is to be moved to `place`."""
     home.make()
     for name in archive.names("home"):
         archive.unpack(name, home.folder / name.removeprefix("home/"), mode=0o600)
@@ -70,6 +70,8 @@ def _unpack(archive: Archive, home: Home, backend_store_uri: str | None) -> None
         (database or named(home.database_uri)).load(archive)
     if backend_store_uri:
         replace(settings, backend_store_uri=backend_store_uri).keep_in(home.folder)
+    for project in map(home.project, home.projects()):
+        replace(Settings.kept_in(project.folder), shared_from=str(place)).keep_in(project.folder)
 
 
 def _agree(archive: Archive, database: Database | None) -> None:
@@ -93,3 +95,11 @@ def _fill_stack(archive: Archive, home: Home) -> None:
         Database(STACK, postgres.url(started.port)).load(archive)
     finally:
         postgres.stop()
+
+
+def _revisions() -> set[str]:
+    """Every revision of its tables that this MLflow knows."""
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.utils import _get_alembic_config
+
+    return {script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions()}

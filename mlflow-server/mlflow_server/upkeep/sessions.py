@@ -6,11 +6,17 @@ https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from mlflow_server.errors import ServerError
 from mlflow_server.upkeep.databases import MYSQL, SQLITE, Database
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_ENDING_SECONDS, _LOOK_SECONDS = 3, 0.2
 _POSTGRESQL = """
     SELECT coalesce(host(client_addr), 'this machine'), count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' GROUP BY 1
@@ -21,22 +27,26 @@ _MYSQL = """
 """
 
 
-def refuse_others(database: Database) -> None:
-    """Raises `ServerError` naming the hosts that have sessions on a database, and where SQLite's is locked."""
+def refuse_others(database: Database, connection: Connection) -> None:
+    """Raises `ServerError` naming the hosts that have sessions on a database, and where SQLite's is locked.
+
+    `connection` is the caller's own session. Those of a server that was just stopped take a moment to end.
+    """
     if database.store == SQLITE:
         _refuse_a_lock(database)
         return
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.pool import NullPool
+    from sqlalchemy import text
 
-    with create_engine(database.url, poolclass=NullPool).connect() as connection:
-        found = connection.execute(text(_MYSQL if database.store == MYSQL else _POSTGRESQL)).all()
-    if found:
-        hosts = ", ".join(f"{count} from {host}" for host, count in found)
-        raise ServerError(
-            f"The database is in use ({hosts}): stop every server and client on it, here and on other hosts, and "
-            "run the upgrade again."
-        )
+    deadline = time.monotonic() + _ENDING_SECONDS
+    question = text(_MYSQL if database.store == MYSQL else _POSTGRESQL)
+    while found := connection.execute(question).all():
+        if time.monotonic() > deadline:
+            hosts = ", ".join(f"{count} from {host}" for host, count in found)
+            raise ServerError(
+                f"The database is in use (sessions: {hosts}): stop every server and client on it, here and on other "
+                "hosts, and run the upgrade again."
+            )
+        time.sleep(_LOOK_SECONDS)
 
 
 def _refuse_a_lock(database: Database) -> None:

@@ -15,8 +15,8 @@ from mlflow_server.upkeep.archive import Archive, Draft
 MEMBER = "database/mlflow.db"
 
 
-def dump(database: Path, draft: Draft) -> None:
-    """Copy a database beside the archive, and into it; raises `ServerError` where it cannot be read or copied."""
+def dump(database: Path, name: str, draft: Draft) -> None:
+    """Copy a database beside the archive, and into it by that name; raises `ServerError` where that cannot be done."""
     copy = draft.folder / f".{database.name}.copy"
     copy.unlink(missing_ok=True)
     try:
@@ -27,7 +27,7 @@ def dump(database: Path, draft: Draft) -> None:
         ):
             # In one step, since copying page by page begins anew whenever another process writes.
             source.backup(target, pages=-1)
-        draft.add(MEMBER, copy, pressed=True)
+        draft.add(name, copy, pressed=True)
     except sqlite3.Error as error:
         raise ServerError(f"The database {database} could not be copied to {draft.folder}: {error}.") from error
     finally:
