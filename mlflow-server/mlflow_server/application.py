@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from mlflow_server import guard
+from mlflow_server import guard, login
 from mlflow_server.client_versions import noting_clients
 from mlflow_server.request_threads import RequestThreads
 from mlflow_server.serving import CONFINED
@@ -25,6 +25,7 @@ def create() -> Any:
     from mlflow.server.auth import create_app
 
     application = create_app()
+    login.note_failures()
     store_faults.install(application)
     guard.install(
         application,
@@ -32,4 +33,4 @@ def create() -> Any:
         projects=os.environ["MLFLOW_ENABLE_WORKSPACES"] == "true",
         confined=os.environ[CONFINED] == "true",
     )
-    return noting_clients(RequestThreads(application))
+    return noting_clients(RequestThreads(login.Login(application)))
