@@ -1,9 +1,9 @@
 """What moto carries (S3, IAM, STS, Logs, Secrets Manager, ...), made to survive a restart.
 
 moto holds everything in memory. So every request that changes something is written to a journal and replayed when the
-cloud starts again, with moto's random numbers seeded by the journal's own sequence, so that the identifiers come out
-the same. The objects of S3 are kept as plain files instead (`s3_objects`). Metrics are not kept, and log events not
-here: `logs` forwards them anew from the jobs' own files.
+cloud starts again, with moto's random numbers seeded by the journal's own sequence (`moto_chance`), so that the
+identifiers come out the same. The objects of S3 are kept as plain files instead (`s3_objects`). Metrics are not kept,
+and log events not here: `logs` forwards them anew from the jobs' own files.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
-from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.utilities.utils import PARTITION_NAMES
 
-from local_aws import bucket_policy, moto_amendments, wire
+from local_aws import bucket_policy, moto_amendments, moto_chance, wire
 from local_aws.errors import AwsError
 from local_aws.s3_objects import S3Objects, disk_full
 
@@ -47,6 +46,7 @@ class MotoServices:
 
     def __init__(self, home: Path) -> None:
         bucket_policy.install()
+        moto_chance.install()
         _leave_other_partitions_without_policies()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._journal = sqlite3.connect(home / "moto.sqlite", check_same_thread=False, isolation_level=None)
@@ -125,11 +125,8 @@ class MotoServices:
         return wire.send(wire.refusal(service, error, "query" if form else None), start_response)
 
     def _send(self, sequence: int, environ: dict[str, Any], body: bytes, start: Callable[..., Any]) -> Iterable[bytes]:
-        if not _is_s3(environ):
-            # AWS's managed policies are read when IAM is first needed, and take random numbers: never from this seed.
-            _ = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
-        mock_random.seed(sequence)
-        return self._app({**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start)
+        with moto_chance.seeded(sequence):
+            return self._app({**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start)
 
     def _replay(self) -> None:
         for sequence, kept, body in self._journal.execute("SELECT * FROM requests ORDER BY sequence").fetchall():

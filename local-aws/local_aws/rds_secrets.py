@@ -1,4 +1,7 @@
-"""Master passwords that RDS manages: moto gives every database the same user and the same password."""
+"""Master passwords that RDS manages: moto gives every database the same user and the same password.
+
+Names and passwords are of moto's own chance (`moto_chance`), and so the same again after a restart.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,14 @@ _CHARACTERS = string.ascii_letters + string.digits + "!#$*()-_"
 
 def install() -> None:
     """Have the secret of a database hold its own master user, and a password of chance."""
+    MasterUserSecret._generate_secret_name = _name  # type: ignore[method-assign]
     MasterUserSecret._generate_secret_string = _secret  # type: ignore[method-assign]
 
 
+def _name(managed: MasterUserSecret) -> str:
+    return f"rds!{managed.resource.resource_type}-{mock_random.uuid4()}"
+
+
 def _secret(managed: MasterUserSecret) -> str:
-    # moto's chance repeats itself when the journal is replayed: the password is the same after a restart.
     password = "".join(mock_random.choice(_CHARACTERS) for _ in range(_LENGTH))
     return json.dumps({"username": managed.resource.master_username, "password": password})

@@ -206,10 +206,14 @@ class Executor:
 
         What another resource that would not go depends on is left. Retained resources are no longer the stack's.
         """
-        failed: list[Resource] = []
+        failed: list[str] = []
+        left: list[Resource] = []
         for resource in dependants_first(self._record.resources.values()):
             self._provisioner.checkpoint()
-            if resource.status in _GONE or any(resource.logical_id in each.needs for each in failed):
+            if resource.status in _GONE:
+                continue
+            if any(resource.logical_id in each.needs for each in left):
+                left.append(resource)
                 continue
             policy = resource.deletion_policy
             kept = policy == "Retain" or (policy == "RetainExceptOnCreate" and not rolling_back)
@@ -218,8 +222,9 @@ class Executor:
             elif kept or resource.logical_id in retained:
                 self._provisioner.skip(resource, present=True)
             elif not self._provisioner.delete(resource, present=True, snapshot=policy == "Snapshot"):
-                failed.append(resource)
-        return [resource.logical_id for resource in failed]
+                failed.append(resource.logical_id)
+                left.append(resource)
+        return failed
 
 
 def dependants_first(resources: Iterable[Resource]) -> list[Resource]:
