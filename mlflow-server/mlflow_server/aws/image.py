@@ -19,7 +19,6 @@ from mlflow_server.aws.stack import Stack, pauses
 from mlflow_server.errors import ServerError
 
 _ROOM = Path(__file__).parents[2]
-_CODE = ("*.py", "*.yaml", "*.json", "*.txt", "*.lock", "*.toml")
 _LOG_LINES = 12
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -59,11 +58,9 @@ def read_sources(room: Path = _ROOM) -> Sources:
             f"The sources of the server's image are not here ({dockerfile}): run this from a checkout of the "
             "repository, or deploy an image that is in the registry already by --image-tag."
         )
-    paths = [room / "pyproject.toml"]
-    for folder in ("mlflow_server", "image"):
-        for pattern in _CODE:
-            paths += [path for path in (room / folder).rglob(pattern) if "__pycache__" not in path.parts]
-    files = {str(path.relative_to(room)): path.read_bytes() for path in paths}
+    # The templates of this room are no part of the image, and no reason for another.
+    paths = [path for path in (room / "mlflow_server").rglob("*.py") if "__pycache__" not in path.parts]
+    files = {str(path.relative_to(room)): path.read_bytes() for path in (*paths, room / "image" / "requirements.lock")}
     files["Dockerfile"] = dockerfile.read_bytes()
     files["registry_password.py"] = Path(__file__).with_name("registry_password.py").read_bytes()
     return Sources(files)
@@ -83,16 +80,20 @@ def exists(ecr: Any, stack: Stack, tag: str) -> bool:
 
 @dataclass(frozen=True)
 class ImageBuild:
-    """The stack's build project: S3 for the sources, CodeBuild, its log; `say` prints a line."""
+    """The stack's build project: S3 for the sources, CodeBuild, its log; `say` prints a line.
+
+    `buildspec` is that of the template at hand, which may be newer than the deployed one.
+    """
 
     s3: Any
     codebuild: Any
     logs: Any
+    buildspec: str
     say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
 
-    def run(self, stack: Stack, sources: Sources) -> None:
-        """Build and push the image, and wait for its end.
+    def run(self, stack: Stack, sources: Sources, certificates: str) -> None:
+        """Build and push the image, with the authorities found at the URL `certificates`, and wait for its end.
 
         Raises:
             ServerError: the build failed; the end of its log follows in lines of its own.
@@ -103,20 +104,21 @@ class ImageBuild:
             projectName=stack.outputs["ImageBuild"],
             sourceTypeOverride="S3",
             sourceLocationOverride=f"{bucket}/{key}",
-            environmentVariablesOverride=[{"name": "IMAGE_TAG", "value": sources.tag, "type": "PLAINTEXT"}],
+            buildspecOverride=self.buildspec,
+            environmentVariablesOverride=[
+                {"name": "IMAGE_TAG", "value": sources.tag, "type": "PLAINTEXT"},
+                {"name": "CERTIFICATE_BUNDLE_URL", "value": certificates, "type": "PLAINTEXT"},
+            ],
         )["build"]
         self.say(f"Building the image {sources.tag} ({build['id']})")
         ended = self._ended(build["id"])
         if ended["buildStatus"] == "SUCCEEDED":
             self.say(f"The image {sources.tag} is in {stack.outputs['RepositoryUri']}")
             return
+        phase, why = _failed_phase(ended)
         raise ServerError(
             "\n  ".join(
-                [
-                    f"The image could not be built: {build['id']} {ended['buildStatus'].lower()} in phase "
-                    f"{ended.get('currentPhase', '-')}. The end of its log:",
-                    *self._log(ended),
-                ]
+                [f"The image could not be built ({build['id']}): {phase}, {why} Its log ends:", *self._log(ended)]
             )
         )
 
@@ -137,5 +139,13 @@ class ImageBuild:
             )["events"]
         except ClientError as error:
             return [f"(its log cannot be read: {error})"]
-        lines = "".join(event["message"] for event in found).splitlines()
-        return [line for line in lines if line.strip()][-_LOG_LINES:]
+        lines = [line for event in found for line in event["message"].splitlines() if line.strip()]
+        return [line for line in lines if not line.startswith("[Container]") or "Running command" in line][-_LOG_LINES:]
+
+
+def _failed_phase(build: Mapping[str, Any]) -> tuple[str, str]:
+    for phase in build.get("phases", []):
+        if phase.get("phaseStatus") not in (None, "SUCCEEDED"):
+            said = [context["message"] for context in phase.get("contexts", []) if context.get("message")]
+            return f"{phase['phaseType']} {phase['phaseStatus'].lower()}", " ".join(said) or "no reason is given."
+    return build["buildStatus"].lower(), "no phase of it failed."

@@ -40,12 +40,18 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Template:
-    """A template; `rules` and `mappings` are its sections as they are written, functions by their long names."""
+    """A template; its sections are as they are written, functions by their long names."""
 
     body: str
     parameters: Mapping[str, Parameter]
     rules: Mapping[str, Any]
     mappings: Mapping[str, Any]
+    resources: Mapping[str, Any]
+
+    @property
+    def buildspec(self) -> str:
+        """What builds the server's image."""
+        return str(self.resources["ImageBuild"]["Properties"]["Source"]["BuildSpec"])
 
     @property
     def request_body(self) -> str:
@@ -96,6 +102,7 @@ def read_template(path: Path = SERVER) -> Template:
         {name: _parameter(name, given) for name, given in content["Parameters"].items()},
         content.get("Rules", {}),
         content.get("Mappings", {}),
+        content["Resources"],
     )
 
 

@@ -67,11 +67,11 @@ def deployment_of(stack: str, body: str, server: str, progress: Progress) -> Dep
     )
 
 
-def image_build(progress: Progress) -> ImageBuild:
+def image_build(progress: Progress, buildspec: str) -> ImageBuild:
     """The build of the server's image."""
     from mlflow_server.aws.image import ImageBuild
 
-    return ImageBuild(client("s3"), client("codebuild"), client("logs"), progress.say)
+    return ImageBuild(client("s3"), client("codebuild"), client("logs"), buildspec, progress.say)
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def deploy(stack: str, yes: bool, file: Path | None, without_service: bool, **to
 
         server = Server(
             deployment=account.deployment_of(stack, template.request_body, values["ServerName"], progress),
-            build=account.image_build(progress),
+            build=account.image_build(progress, template.buildspec),
             ecr=account.client("ecr"),
             planned=planned,
             agreed=lambda: (
@@ -95,6 +95,7 @@ def build_image(stack: str) -> None:
     """Build the server's image by CodeBuild and push it to ECR, where it is not there yet; prints its URI."""
     from mlflow_server.aws import image
     from mlflow_server.aws.stack import deployed_stack
+    from mlflow_server.aws.template import read_template
 
     with account.plain_errors():
         progress, found = account.printed(), deployed_stack(account.client("cloudformation"), stack)
@@ -102,7 +103,8 @@ def build_image(stack: str) -> None:
         if image.exists(account.client("ecr"), found, sources.tag):
             progress.say(f"The image {sources.tag} is there already")
         else:
-            account.image_build(progress).run(found, sources)
+            build = account.image_build(progress, read_template().buildspec)
+            build.run(found, sources, found.parameters["CertificateBundleUrl"])
         progress.say(f"{found.outputs['RepositoryUri']}:{sources.tag}")
 
 
