@@ -46,8 +46,8 @@ class Sources:
         return buffer.getvalue()
 
 
-def read_sources(room: Path = _ROOM) -> Sources:
-    """The sources of the image, from a checkout of the repository.
+def read_sources(python_tag: str, room: Path = _ROOM) -> Sources:
+    """The sources of the image, from a checkout of the repository; `python_tag` is empty for the Dockerfile's own base.
 
     Raises:
         ServerError: this program was installed without them.
@@ -62,6 +62,7 @@ def read_sources(room: Path = _ROOM) -> Sources:
     paths = [path for path in (room / "mlflow_server").rglob("*.py") if "__pycache__" not in path.parts]
     files = {str(path.relative_to(room)): path.read_bytes() for path in (*paths, room / "image" / "requirements.lock")}
     files["Dockerfile"] = dockerfile.read_bytes()
+    files["python-tag"] = f"{python_tag}\n".encode() if python_tag else b""
     files["registry_password.py"] = Path(__file__).with_name("registry_password.py").read_bytes()
     return Sources(files)
 
@@ -92,8 +93,8 @@ class ImageBuild:
     say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
 
-    def run(self, stack: Stack, sources: Sources, certificates: str) -> None:
-        """Build and push the image, with the authorities found at the URL `certificates`, and wait for its end.
+    def run(self, stack: Stack, sources: Sources, values: Mapping[str, str]) -> None:
+        """Build and push the image, as the parameters in `values` say of it, and wait for its end.
 
         Raises:
             ServerError: the build failed; the end of its log follows in lines of its own.
@@ -106,8 +107,12 @@ class ImageBuild:
             sourceLocationOverride=f"{bucket}/{key}",
             buildspecOverride=self.buildspec,
             environmentVariablesOverride=[
-                {"name": "IMAGE_TAG", "value": sources.tag, "type": "PLAINTEXT"},
-                {"name": "CERTIFICATE_BUNDLE_URL", "value": certificates, "type": "PLAINTEXT"},
+                {"name": name, "value": value, "type": "PLAINTEXT"}
+                for name, value in (
+                    ("IMAGE_TAG", sources.tag),
+                    ("CERTIFICATE_BUNDLE_URL", values["CertificateBundleUrl"]),
+                    ("PYTHON_TAG", values["PythonTag"]),
+                )
             ],
         )["build"]
         self.say(f"Building the image {sources.tag} ({build['id']})")

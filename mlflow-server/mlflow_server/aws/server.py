@@ -97,7 +97,7 @@ class Server:
         if wanted.sources is None:
             raise ServerError(f"There are no sources of the image {wanted.tag} here.")
         if not exists(self.ecr, stack, wanted.tag):
-            self.build.run(stack, wanted.sources, wanted.values["CertificateBundleUrl"])
+            self.build.run(stack, wanted.sources, wanted.values)
 
     def _ask(self, proposal: Proposal, *, builds: bool) -> None:
         try:

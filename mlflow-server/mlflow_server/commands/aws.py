@@ -64,7 +64,7 @@ def deploy(stack: str, yes: bool, file: Path | None, without_service: bool, **to
         progress, cloudformation = account.printed(), account.client("cloudformation")
         found = find_stack(cloudformation, stack)
         values = parameters.settle(template, given, found.parameters if found else {})
-        sources = None if given.get("ImageTag") or without_service else image.read_sources()
+        sources = None if given.get("ImageTag") or without_service else image.read_sources(values["PythonTag"])
         wanted = Intention(values, given.get("ImageTag") or (sources.tag if sources else ""), sources)
 
         def planned(proposal: Proposal, builds: bool) -> None:
@@ -99,12 +99,12 @@ def build_image(stack: str) -> None:
 
     with account.plain_errors():
         progress, found = account.printed(), deployed_stack(account.client("cloudformation"), stack)
-        sources = image.read_sources()
+        sources = image.read_sources(found.parameters["PythonTag"])
         if image.exists(account.client("ecr"), found, sources.tag):
             progress.say(f"The image {sources.tag} is there already")
         else:
             build = account.image_build(progress, read_template().buildspec)
-            build.run(found, sources, found.parameters["CertificateBundleUrl"])
+            build.run(found, sources, found.parameters)
         progress.say(f"{found.outputs['RepositoryUri']}:{sources.tag}")
 
 
