@@ -13,7 +13,7 @@ PARAMETERS ?= cicd/parameters.yaml
 demo: $(VENV)/.installed ## the whole loop, for real, on this machine
 	@$(BIN)/python -m demo
 
-test: $(VENV)/.installed $(VENV)/scan/.installed $(VENV)/browser/.installed ## lint, types, and every test
+test: $(VENV)/.installed $(VENV)/scan/.installed $(VENV)/browser/.installed $(VENV)/mariadb/.installed ## lint, types, and every test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -65,6 +65,11 @@ $(VENV)/scan/.installed: requirements-scan.lock | $(VENV)/uv/bin/uv
 # The browser that the tests drive: the machine's own, or one unpacked from packages.
 $(VENV)/browser/.installed: $(wildcard tests/browser/*) | $(VENV)/.installed
 	@$(BIN)/python tests/browser/install.py $(VENV)/browser
+	@touch $@
+
+# The MariaDB that the tests start: the machine's own, or one unpacked from packages; without one they skip.
+$(VENV)/mariadb/.installed: tests/mariadb/install.py | $(VENV)/.installed
+	@$(BIN)/python tests/mariadb/install.py $(VENV)/mariadb
 	@touch $@
 
 lock: $(VENV)/uv/bin/uv ## resolve the dependencies anew
