@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from model_build.errors import BuildError
 from model_build.execution import Trial
+from model_build.managed_mlflow import console_url, is_managed, permission
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,12 @@ def read_results(tracking_uri: str, experiment: str, model_name: str, trials: tu
         client = _client(tracking_uri)
         found = client.get_experiment_by_name(experiment)
         runs = _runs(client, found.experiment_id, trials) if found and trials else {}
+    results = tuple(_result(trial, runs.get(trial.name)) for trial in trials)
+    if is_managed(tracking_uri):
+        return Results(results, experiment_url=console_url(tracking_uri), model_url=console_url(tracking_uri))
     address = tracking_uri.rstrip("/")
     return Results(
-        trials=tuple(_result(trial, runs.get(trial.name)) for trial in trials),
+        trials=results,
         experiment_url=f"{address}/#/experiments/{found.experiment_id}" if found else address,
         model_url=f"{address}/#/models/{quote(model_name)}",
     )
@@ -100,11 +104,15 @@ def _client(tracking_uri: str) -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "8")
-    # A plug-in that the SageMaker SDK brings makes it warn at every request.
-    logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
-    from mlflow.tracking import MlflowClient
+    import mlflow
 
-    return MlflowClient(tracking_uri)
+    if is_managed(tracking_uri):
+        # The plugin's headers are of the process's server, not the client's.
+        mlflow.set_tracking_uri(tracking_uri)
+    else:
+        # The plugin takes any address for an ARN and logs at each request that it is none (aws/sagemaker-mlflow#15).
+        logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
+    return mlflow.MlflowClient(tracking_uri)
 
 
 @contextmanager
@@ -116,6 +124,11 @@ def _reported(tracking_uri: str) -> Iterator[None]:
         yield
     except (MlflowException, requests.RequestException) as error:
         status = error.get_http_status_code() if isinstance(error, MlflowException) else None
+        if status in (401, 403) and is_managed(tracking_uri):
+            raise BuildError(
+                f"The managed MLflow {tracking_uri} answered {status}: it refuses these AWS credentials. Allow them "
+                f"{permission(tracking_uri)} on it, and see that it is in this account and running."
+            ) from error
         if status in (401, 403):
             raise BuildError(
                 f"The MLflow server at {tracking_uri} answered {status}: it wants other credentials. Set "

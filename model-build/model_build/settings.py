@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from model_build.errors import BuildError
+from model_build.managed_mlflow import is_managed
 
 # What a parameter says where there is nothing to say.
 UNKNOWN = "unknown"
@@ -144,13 +145,21 @@ class Settings(_Frozen):
         return f"{self.model_name}-build"
 
     @model_validator(mode="after")
-    def _no_secret_in_the_tracking_uri(self) -> Self:
+    def _address_of_an_mlflow(self) -> Self:
         parts = urlsplit(self.tracking_uri)
         if parts.username or parts.password:
             # It becomes a hyperparameter, which anyone who may describe the job can read.
             raise ValueError("the tracking URI carries credentials: take them out of it")
-        if parts.scheme not in ("http", "https") and not self.tracking_uri.startswith("arn:"):
-            raise ValueError(f"the tracking URI {self.tracking_uri!r} is neither http(s):// nor an ARN")
+        if is_managed(self.tracking_uri):
+            if self.platform.mlflow_secret_arn:
+                raise ValueError(
+                    "a managed MLflow lets the jobs in by their role: leave --mlflow-secret (MLFLOW_SECRET_ARN) out"
+                )
+        elif parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(
+                f"the tracking URI {self.tracking_uri!r} is neither http(s)://HOST nor an ARN of a managed MLflow, "
+                "arn:aws:sagemaker:REGION:ACCOUNT:mlflow-tracking-server/NAME or ...:mlflow-app/NAME"
+            )
         return self
 
 

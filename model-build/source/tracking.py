@@ -17,6 +17,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
+import managed_mlflow
 import mlflow.tracking.request_header.registry  # noqa: F401 (MLflow imports it at the first request)
 import requests
 from failure import TrainingError
@@ -28,9 +29,8 @@ from model_artifact import TrainedModel, save_model
 from registry import Registration
 from splits import TARGET, Split, Splits
 
-# They warn at every request about a header plug-in without a job to name, and about pip's own version.
-for _noisy in ("mlflow.tracking.request_header.registry", "mlflow.utils.environment"):
-    logging.getLogger(_noisy).setLevel(logging.ERROR)
+# It warns about pip's own version.
+logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
 
 _ATTEMPTS = 4
 _CONTEXTS = (("train", "training"), ("validation", "validation"), ("test", "testing"))
@@ -103,6 +103,7 @@ def tracked_run(tracking_uri: str, experiment: str, name: str, tags: Mapping[str
 
     Raises TrainingError if the server cannot be reached or refuses, within about a minute.
     """
+    managed_mlflow.use(tracking_uri)
     with _reported(tracking_uri):
         client = MlflowClient(tracking_uri)
         experiment_id = _experiment_id(client, experiment)
@@ -149,9 +150,11 @@ def _reported(tracking_uri: str) -> Iterator[None]:
         yield
     except (MlflowException, requests.RequestException) as error:
         reason = error if isinstance(error, requests.RequestException) else error.__cause__ or error.__context__
-        if _status(error) in (401, 403):
+        status = _status(error)
+        if status in (401, 403):
             raise TrainingError(
-                f"The MLflow server at {tracking_uri} answered {_status(error)}: it refuses this job's credentials. "
+                managed_mlflow.refusal(tracking_uri, status)
+                or f"The MLflow server at {tracking_uri} answered {status}: it refuses this job's credentials. "
                 "Name a secret with an account it knows by MLFLOW_SECRET_ARN (MlflowSecretArn of the CI/CD's stack)."
             ) from error
         if isinstance(reason, requests.exceptions.RetryError):

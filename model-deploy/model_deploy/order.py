@@ -11,6 +11,7 @@ from model_deploy.errors import DeploymentError
 from model_deploy.image import ServingEnvironment, read_image_tag
 from model_deploy.pin import Pin, parse_pin
 from model_deploy.stage import Stage, read_stage
+from model_deploy.tracking_address import checked_address
 
 HOME = Path(__file__).parents[1]
 SERVING = HOME / "serving"
@@ -44,10 +45,15 @@ class Order:
                 role_arn=required("EXECUTION_ROLE_ARN", self.role_arn, "the role of the endpoint"),
                 image=(self.image or "").strip(),
             ),
-            tracking_uri=required("MLFLOW_TRACKING_URI", self.tracking_uri, "the address of the MLflow server"),
+            tracking_uri=self.tracking_address(),
             serving=read_image_tag(self.image),
             template=(HOME / "endpoint.yaml").read_text(encoding="utf-8"),
         )
+
+    def tracking_address(self) -> str:
+        """Where the MLflow server is. Raises DeploymentError where nothing, or no address, was given."""
+        given = required("MLFLOW_TRACKING_URI", self.tracking_uri, "the address of the MLflow server")
+        return checked_address(given)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from model_deploy.errors import DeploymentError
 from model_deploy.pin import Pin
+from model_deploy.tracking_address import missing_permission
 from model_deploy.version import RegisteredVersion
 
 _LISTED = 20
@@ -29,8 +30,8 @@ class Registry:
             self._client = MlflowClient()
         except MlflowException as error:
             raise DeploymentError(
-                f"MLFLOW_TRACKING_URI is {tracking_uri!r}, which is no address of an MLflow server: give one that "
-                "begins with https:// or http://, or the ARN of a managed server."
+                f"The tracking server {tracking_uri} cannot be spoken to: {_reason(str(error))} For a managed MLflow "
+                "the package sagemaker-mlflow has to be installed."
             ) from error
 
     def resolve(self, pin: Pin) -> RegisteredVersion:
@@ -162,6 +163,12 @@ class Registry:
             yield
         except MlflowException as error:
             reason = _reason(str(error))
+            permission = missing_permission(self._uri)
+            if permission and error.error_code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+                raise DeploymentError(
+                    f"The managed MLflow {self._uri} refuses these AWS credentials and would not {task}: allow them "
+                    f"{permission} on it, and see that it is in this account and running."
+                ) from error
             if error.error_code == "UNAUTHENTICATED":
                 raise DeploymentError(
                     f"The tracking server at {self._uri} answers 401 and would not {task}: set "

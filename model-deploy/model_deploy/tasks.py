@@ -136,7 +136,7 @@ def smoke_test(order: Order, stage: str | None, release: Path, summary: Path | N
     """Ask a stage's endpoint what the packaged model answers, then move the stage's alias to it in the registry."""
     with plain_errors():
         stage = required("STAGE", stage, f"the stage to test, {' or '.join(STAGES)}")
-        tracking_uri = required("MLFLOW_TRACKING_URI", order.tracking_uri, "the address of the MLflow server")
+        tracking_uri = order.tracking_address()
         released = read_release(release)
         if stage not in released.stages:
             raise DeploymentError(
