@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def upgrade(
     from mlflow_server.upkeep import upgrade as upgrades
     from mlflow_server.upkeep.databases import named
 
+    # MLflow's own, about a library that it loads: the reader can do nothing about it.
+    warnings.filterwarnings("ignore", message="starlette.middleware.wsgi")
     now = datetime.now(UTC)
     of_home = ctx.get_parameter_source("home") in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     if backend_store_uri and not of_home:

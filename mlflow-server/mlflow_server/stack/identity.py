@@ -41,19 +41,26 @@ class Identity:
 SAME = Identity()
 
 
+def refuse_another_s(data: Path) -> None:
+    """Raises `ServerError` where data belongs to somebody else, and this is not root who could be them."""
+    if os.geteuid() == 0 or not data.exists():
+        return
+    owner = data.stat().st_uid
+    if owner != os.geteuid():
+        raise ServerError(
+            f"The database in {data} belongs to {_name(owner)}, and PostgreSQL runs for its owner only: "
+            f"run this as {_name(owner)}, or have the folder given to you with `chown -R`."
+        )
+
+
 def owner_of(data: Path, program: Path) -> Identity:
     """As whom PostgreSQL's `program` is to run on `data`, which need not be there yet; the folder around it is its.
 
-    Raises `ServerError` where the data belongs to somebody else, and where root has nobody to run it as.
+    Raises `ServerError` where root has nobody to run it as.
     """
-    found = data.stat() if data.exists() else None
     if os.geteuid() != 0:
-        if found and found.st_uid != os.geteuid():
-            raise ServerError(
-                f"The database in {data} belongs to {_name(found.st_uid)}, and PostgreSQL runs for its owner only: "
-                f"run this as {_name(found.st_uid)}, or have the folder given to you with `chown -R`."
-            )
         return SAME
+    found = data.stat() if data.exists() else None
     if (found is None or found.st_uid == 0) and _namespaces():
         return Identity(_NAMESPACE)
     user = pwd.getpwuid(found.st_uid) if found and found.st_uid else pwd.getpwnam("nobody")
@@ -61,7 +68,7 @@ def owner_of(data: Path, program: Path) -> Identity:
     identity.owns(data if found else data.parent)
     os.chown(data.parent, user.pw_uid, user.pw_gid)
     for needed in (program, data.parent):
-        if subprocess.run(["test", "-x", str(needed)], check=False, **identity.user()).returncode:
+        if subprocess.run(["/bin/sh", "-c", 'test -x "$0"', str(needed)], check=False, **identity.user()).returncode:
             raise ServerError(
                 f"PostgreSQL does not run as root, user namespaces (`unshare`) are not to be had here, and the user "
                 f"{user.pw_name} cannot reach {needed}: run this as another user, or let {user.pw_name} reach it."

@@ -17,7 +17,7 @@ import psutil
 import psycopg
 
 from mlflow_server.errors import ServerError
-from mlflow_server.stack.identity import Identity, owner_of
+from mlflow_server.stack.identity import Identity, owner_of, refuse_another_s
 from mlflow_server.stack.programs import MAJOR, has, program
 from mlflow_server.stack.service import Running, Service
 
@@ -61,6 +61,7 @@ class Postgres:
         running = self.service.running()
         if running and running.folder == str(self.folder):
             return running
+        refuse_another_s(self.data)
         major = self._serving_major(older)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
