@@ -1,4 +1,4 @@
-"""Running local clouds for the tests: one shared by all that do not break it, and others of a test's own."""
+"""Running servers for the tests: a cloud and an MLflow for all that do not break them, and clouds of a test's own."""
 
 from __future__ import annotations
 
@@ -128,6 +128,36 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     running = start_cloud(tmp_path_factory.mktemp("cloud"))
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow shared by the session: use names of your own in it, and do not stop it."""
+    home = tmp_path_factory.mktemp("mlflow")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MLFLOW_"))}
+    with (home / "test.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "mlflow_server", "up", "--foreground", "--home", str(home / "home")],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+            env=kept,
+        )
+    assert server.stdout is not None
+    try:
+        said = []
+        for line in server.stdout:
+            said.append(line)
+            if address := next((word for word in line.split() if word.startswith("http://")), None):
+                break
+        else:
+            raise RuntimeError(f"MLflow did not start: {''.join(said)}{(home / 'test.log').read_text()}")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+        server.stdout.close()
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ class Walk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._log = folder / "walk.log"
-        with self._log.open("ab") as log:
+        self._log = folder / f"walk-{len(list(folder.glob('walk-*.log'))) + 1}.log"
+        with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "demo"],
                 cwd=folder,
@@ -69,13 +69,19 @@ class Walk:
         return found
 
 
+@pytest.fixture(scope="session")
+def same_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which walks of several tests follow one another, as they do in a checkout."""
+    return tmp_path_factory.mktemp("loop")
+
+
 @pytest.fixture
-def start_walk(tmp_path: Path) -> Iterator[Callable[[], Walk]]:
-    """Start walks in one folder; whatever is left of them at the end of the test is killed."""
+def start_walk(tmp_path: Path) -> Iterator[Callable[..., Walk]]:
+    """Start walks, in a new folder or a given one; whatever is left of them at the end of the test is killed."""
     walks: list[Walk] = []
 
-    def start() -> Walk:
-        walks.append(Walk(tmp_path))
+    def start(folder: Path = tmp_path) -> Walk:
+        walks.append(Walk(folder))
         return walks[-1]
 
     yield start

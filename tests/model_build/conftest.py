@@ -1,23 +1,19 @@
-"""What the tests of model_build stand on: one real MLflow server, prepared splits, and train.py as a process."""
+"""What the tests of model_build stand on: prepared splits, train.py as a process, and servers that fail."""
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import requests
 
 SOURCE = Path(__file__).resolve().parents[2] / "model-build" / "source"
-SERVER_STARTS_WITHIN = 90
 
 # The modules that run inside jobs import each other by their plain names, as they do in the container.
 sys.path.insert(0, str(SOURCE))
@@ -33,12 +29,6 @@ class Job:
     folder: Path
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def plain_environment(**more: str) -> dict[str, str]:
     """The environment of a child process: nothing of the person's AWS, MLflow or SageMaker settings."""
     kept = {
@@ -48,44 +38,6 @@ def plain_environment(**more: str) -> dict[str, str]:
         and name != "PYTHONDONTWRITEBYTECODE"
     }
     return {**kept, "DO_NOT_TRACK": "true", **more}
-
-
-@pytest.fixture(scope="session")
-def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running MLflow server with SQLite and proxied artefacts."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    uri = f"http://127.0.0.1:{free_port()}"
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", uri.rpartition(":")[2]),
-                *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"),
-                *("--artifacts-destination", str(folder / "artifacts")),
-            ],
-            env=plain_environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true"),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        _await_health(uri, server, folder / "server.log")
-        yield uri
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def _await_health(uri: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + SERVER_STARTS_WITHIN
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            break
-        try:
-            if requests.get(f"{uri}/health", timeout=2).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.1)
-    pytest.fail(f"The MLflow server did not start:\n{log.read_text()[-3000:]}")
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,9 @@
 
 import json
 import logging
-import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,62 +21,6 @@ from sklearn.tree import DecisionTreeClassifier
 
 # A plugin that the SDK brings makes MLflow warn on every request: that would bury what a failed test says.
 logging.getLogger("mlflow").setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True)
-class TrackingServer:
-    """A running MLflow server."""
-
-    uri: str
-
-
-@pytest.fixture(scope="session")
-def tracking_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
-    directory = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-            "--backend-store-uri",
-            f"sqlite:///{directory / 'mlflow.db'}",
-            "--artifacts-destination",
-            str(directory / "artifacts"),
-        ],
-        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        cwd=directory,
-        stdout=(directory / "log").open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        uri = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(uri, process, directory / "log")
-        yield TrackingServer(uri)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _wait_until_healthy(uri: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{uri}/health", timeout=2):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"the MLflow server did not come up:\n{log.read_text()[-3000:]}")
 
 
 _FLOWERS = load_iris(as_frame=True)
@@ -113,9 +51,9 @@ def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def iris(tracking_server: TrackingServer) -> str:
+def iris(mlflow_uri: str) -> str:
     """The name of a registered model with versions 1 and 2, where `champion` names 2."""
-    mlflow.set_tracking_uri(tracking_server.uri)
+    mlflow.set_tracking_uri(mlflow_uri)
     for depth in (1, 3):
         with mlflow.start_run():
             log_tree(depth, name="model", registered_model_name="iris")
@@ -195,11 +133,11 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(cloud: Any, tracking_server: Any, serving_image: str, artifacts: str) -> dict[str, str]:
+def settings(cloud: Any, mlflow_uri: str, serving_image: str, artifacts: str) -> dict[str, str]:
     """The environment that a build has."""
     return {
         **cloud.environment,
-        "MLFLOW_TRACKING_URI": tracking_server.uri,
+        "MLFLOW_TRACKING_URI": mlflow_uri,
         "ARTIFACT_BUCKET": artifacts,
         "EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
         "SERVING_IMAGE": serving_image,
@@ -220,11 +158,11 @@ def deploy(settings: dict[str, str], stages: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def registered(iris: str, tracking_server: Any) -> Callable[[str], Any]:
+def registered(iris: str, mlflow_uri: str) -> Callable[[str], Any]:
     """Register the two iris models once more under a name of the test's own, so that its endpoints are its own."""
 
     def register(name: str) -> Any:
-        mlflow.set_tracking_uri(tracking_server.uri)
+        mlflow.set_tracking_uri(mlflow_uri)
         client = mlflow.MlflowClient()
         client.create_registered_model(name)
         for number in ("1", "2"):

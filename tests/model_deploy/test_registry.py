@@ -21,8 +21,8 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def registry(tracking_server: Any) -> Registry:
-    return Registry(tracking_server.uri)
+def registry(mlflow_uri: str) -> Registry:
+    return Registry(mlflow_uri)
 
 
 def test_a_pin_to_a_missing_version_lists_the_versions_there_are(registry: Registry, iris: str) -> None:

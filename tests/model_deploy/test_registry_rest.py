@@ -79,11 +79,9 @@ def test_the_account_is_the_one_that_mlflow_would_use(environment: dict[str, str
     assert asked[0].get("Authorization") == sent
 
 
-def test_it_finds_and_records_what_mlflows_own_client_does(
-    tracking_server: Any, registered: Callable[[str], Any]
-) -> None:
+def test_it_finds_and_records_what_mlflows_own_client_does(mlflow_uri: str, registered: Callable[[str], Any]) -> None:
     registered("rested")
-    rest, client = RestRegistry(tracking_server.uri, {}), Registry(tracking_server.uri)
+    rest, client = RestRegistry(mlflow_uri, {}), Registry(mlflow_uri)
     assert rest.find("rested", 2) == client.resolve(Pin("rested", "2"))
     rest.record(rest.find("rested", 2), "tried", {"tried_endpoint": "rested-tried"})
     found = client.resolve(Pin("rested", "tried"))
