@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlflow_server.commands import accounts, aws, logs, projects, server, upkeep
+from mlflow_server.commands import accounts, aws, aws_projects, logs, projects, server, upkeep
 from mlflow_server.commands.options import Commands
 
 
@@ -19,7 +19,7 @@ for command in (server.up, server.serve_, server.down, server.status, logs.logs)
 for command in (upkeep.backup, upkeep.restore, upkeep.upgrade):
     main.add_command(command)
 
-for command in aws.COMMANDS:
+for command in (*aws.COMMANDS, *aws_projects.COMMANDS):
     main.add_command(command)
 
 for command in (accounts.create_user, accounts.set_password, accounts.list_users, accounts.delete_user):

@@ -64,6 +64,7 @@ def upgrade(
     clients_may_break: bool,
 ) -> None:
     """Bring the database to what this MLflow works on, after a backup, while no server is up on it."""
+    from mlflow_server import database_login
     from mlflow_server.upkeep import upgrade as upgrades
     from mlflow_server.upkeep.databases import named
 
@@ -76,6 +77,7 @@ def upgrade(
             raise ServerError(
                 "A database that is not of a home here is upgraded with --no-backup only: take a snapshot of it first."
             )
+        database_login.install()
         upgrades.upgrade(named(backend_store_uri), now, clients_may_break, click.echo)
         return
     path = archive or home.folder / "backups" / f"before-upgrade-{now:%Y%m%dT%H%M%SZ}.zip"
