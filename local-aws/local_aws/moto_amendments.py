@@ -10,9 +10,9 @@ import importlib
 
 # What puts a service right, by the name that the service is signed for. Each module has an `install`.
 _MODULES = {
-    "ecs": "local_aws.ecs_services",
-    "elasticloadbalancing": "local_aws.load_balancer_protection",
-    "rds": "local_aws.rds_secrets",
+    "ecs": ("local_aws.ecs_services",),
+    "elasticloadbalancing": ("local_aws.load_balancer_protection",),
+    "rds": ("local_aws.rds_log_exports", "local_aws.rds_secrets"),
 }
 _NO_TASK = "it keeps the descriptions of tasks, and runs none"
 # What moto answers as done though nothing happened: an operation, or method and path where a request names none.
@@ -26,8 +26,8 @@ _PRETENDED = {
 @functools.cache
 def amend(service: str) -> None:
     """Put right what moto makes of a service, once."""
-    if service in _MODULES:
-        importlib.import_module(_MODULES[service]).install()
+    for module in _MODULES.get(service, ()):
+        importlib.import_module(module).install()
 
 
 def pretended(service: str, operation: str) -> str | None:

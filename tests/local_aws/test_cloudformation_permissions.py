@@ -65,6 +65,76 @@ RESOURCES = [
         "AWS::Events::Rule",
         "EventPattern: {source: [<CHANGES>]}, Targets: [{Id: t, Arn: <TOPIC>}], Tags: [{Key: a, Value: <CHANGES>}]",
     ),
+    ("AWS::EC2::VPC", "CidrBlock: 10.0.0.0/16, EnableDnsHostnames: true, Tags: [{Key: a, Value: <CHANGES>}]"),
+    (
+        "AWS::EC2::Subnet",
+        "VpcId: <VPC>, CidrBlock: 172.31.255.0/28, MapPublicIpOnLaunch: true, Tags: [{Key: a, Value: <CHANGES>}]",
+    ),
+    ("AWS::EC2::InternetGateway", "Tags: [{Key: a, Value: <CHANGES>}]"),
+    ("AWS::EC2::EIP", "Domain: vpc, Tags: [{Key: a, Value: <CHANGES>}]"),
+    ("AWS::EC2::NatGateway", "SubnetId: <SUBNET>, ConnectivityType: private, Tags: [{Key: a, Value: <CHANGES>}]"),
+    ("AWS::EC2::RouteTable", "VpcId: <VPC>, Tags: [{Key: a, Value: <CHANGES>}]"),
+    (
+        "AWS::EC2::SecurityGroup",
+        "GroupDescription: g, VpcId: <VPC>, Tags: [{Key: a, Value: <CHANGES>}], "
+        "SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: 10.0.0.0/8, Description: <CHANGES>}],"
+        "SecurityGroupEgress: [{IpProtocol: tcp, FromPort: 1, ToPort: 1, CidrIp: 10.0.0.0/8, Description: <CHANGES>}]",
+    ),
+    (
+        "AWS::EC2::SecurityGroupIngress",
+        "GroupId: <GROUP>, IpProtocol: tcp, FromPort: 7, ToPort: 7, CidrIp: 10.7.0.0/16, Description: <CHANGES>",
+    ),
+    (
+        "AWS::EC2::SecurityGroupEgress",
+        "GroupId: <GROUP>, IpProtocol: tcp, FromPort: 7, ToPort: 7, CidrIp: 10.7.0.0/16, Description: <CHANGES>",
+    ),
+    (
+        "AWS::EC2::VPCEndpoint",
+        "VpcId: <VPC>, ServiceName: com.amazonaws.us-east-1.logs, VpcEndpointType: Interface, "
+        "SubnetIds: [<SUBNET>], SecurityGroupIds: [<GROUP>], Tags: [{Key: a, Value: <CHANGES>}]",
+    ),
+    (
+        "AWS::EC2::FlowLog",
+        "ResourceId: <VPC>, ResourceType: VPC, TrafficType: ALL, LogGroupName: <NAME>, "
+        "DeliverLogsPermissionArn: <ARN>, Tags: [{Key: a, Value: <CHANGES>}]",
+    ),
+    (
+        "AWS::RDS::DBSubnetGroup",
+        "DBSubnetGroupDescription: d, SubnetIds: [<SUBNET>, <SUBNET2>], Tags: [{Key: a, Value: <CHANGES>}]",
+    ),
+    (
+        "AWS::RDS::DBClusterParameterGroup",
+        "Description: d, Family: aurora-postgresql16, Parameters: {a: <CHANGES>}, Tags: [{Key: a, Value: <CHANGES>}]",
+    ),
+    (
+        "AWS::RDS::DBCluster",
+        "Engine: aurora-postgresql, MasterUsername: keeper, ManageMasterUserPassword: true, "
+        "EnableCloudwatchLogsExports: [postgresql], Tags: [{Key: a, Value: <CHANGES>}]",
+    ),
+    (
+        "AWS::SecretsManager::RotationSchedule",
+        "SecretId: <SECRET>, RotationRules: {AutomaticallyAfterDays: 7}, RotateImmediatelyOnUpdate: <TRUTH>",
+    ),
+    ("AWS::ECS::Cluster", "CapacityProviders: [FARGATE], Tags: [{Key: a, Value: <CHANGES>}]"),
+    (
+        "AWS::ECS::TaskDefinition",
+        "Family: <NAME>, TaskRoleArn: <ARN>, ExecutionRoleArn: <ARN>, "
+        "ContainerDefinitions: [{Name: a, Image: i, Memory: 128}], Tags: [{Key: a, Value: <CHANGES>}]",
+    ),
+    (
+        "AWS::ECS::Service",
+        "Cluster: <CLUSTER>, TaskDefinition: <TASK>, DesiredCount: 1, Tags: [{Key: a, Value: <CHANGES>}]",
+    ),
+    (
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "Scheme: internal, Subnets: [<SUBNET>, <SUBNET2>], Tags: [{Key: a, Value: <CHANGES>}], "
+        "LoadBalancerAttributes: [{Key: routing.http2.enabled, Value: true}]",
+    ),
+    (
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
+        "VpcId: <VPC>, Port: 80, Protocol: HTTP, HealthCheckPath: /<CHANGES>, Tags: [{Key: a, Value: <CHANGES>}], "
+        "TargetGroupAttributes: [{Key: stickiness.enabled, Value: false}]",
+    ),
     (
         "AWS::KMS::Key",
         "Description: <CHANGES>, EnableKeyRotation: true, KeyPolicy: {Statement: []}, PendingWindowInDays: 7",
@@ -114,6 +184,12 @@ def handlers_permissions(type_name: str) -> list[str]:
     return sorted({action for handler in schema["handlers"].values() for action in handler["permissions"]})
 
 
+def replaced(text: str, words: dict[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text
+
+
 @pytest.fixture(scope="module")
 def surroundings(cloud: Any) -> dict[str, str]:
     """A role and a topic that the resources refer to."""
@@ -122,7 +198,27 @@ def surroundings(cloud: Any) -> dict[str, str]:
     name = f"surroundings-{uuid.uuid4().hex[:8]}"
     role = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
     topic = cloud.client("sns").create_topic(Name=name)["TopicArn"]
-    return {"<ARN>": role["Arn"], "<ROLE>": name, "<TOPIC>": topic}
+    return {"<ARN>": role["Arn"], "<ROLE>": name, "<TOPIC>": topic, **network(cloud), **containers(cloud, name)}
+
+
+def network(cloud: Any) -> dict[str, str]:
+    """The default VPC, and what it has."""
+    ec2 = cloud.client("ec2")
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+    of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+    subnets = ec2.describe_subnets(Filters=of_vpc)["Subnets"]
+    group = ec2.describe_security_groups(Filters=of_vpc)["SecurityGroups"][0]["GroupId"]
+    return {"<VPC>": vpc, "<SUBNET>": subnets[0]["SubnetId"], "<SUBNET2>": subnets[1]["SubnetId"], "<GROUP>": group}
+
+
+def containers(cloud: Any, name: str) -> dict[str, str]:
+    """A cluster, a task definition and a secret."""
+    ecs, secrets = cloud.client("ecs"), cloud.client("secretsmanager")
+    ecs.create_cluster(clusterName=name)
+    container = {"name": "a", "image": "i", "memory": 128}
+    task = ecs.register_task_definition(family=name, containerDefinitions=[container])["taskDefinition"]
+    secret = secrets.create_secret(Name=name, SecretString="{}")["ARN"]
+    return {"<CLUSTER>": name, "<TASK>": task["taskDefinitionArn"], "<SECRET>": secret}
 
 
 @pytest.mark.parametrize(("type_name", "properties"), RESOURCES, ids=[row[0] for row in RESOURCES])
@@ -141,11 +237,11 @@ def test_a_role_with_the_permissions_of_the_handlers_is_enough(
     arn = iam.create_role(RoleName=deployer, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
     iam.put_role_policy(RoleName=deployer, PolicyName="handlers", PolicyDocument=json.dumps(policy))
-    for word, value in {**surroundings, "<NAME>": name}.items():
-        properties = properties.replace(word, value)
+    properties = replaced(properties, {**surroundings, "<NAME>": name})
     template = f"Resources: {{Thing: {{Type: {type_name}, Properties: {{{properties}}}}}}}"
-    stacks.create(template.replace("<CHANGES>", "before"), StackName=name, RoleARN=arn)
+    before, after = ({"<CHANGES>": word, "<TRUTH>": truth} for word, truth in (("before", "true"), ("after", "false")))
+    stacks.create(replaced(template, before), StackName=name, RoleARN=arn)
     assert stacks.status(name) == "CREATE_COMPLETE", [row for row in stacks.told(name) if row[2]][:6]
-    described = stacks.update(name, template.replace("<CHANGES>", "after"))
+    described = stacks.update(name, replaced(template, after))
     assert described["StackStatus"] == "UPDATE_COMPLETE", [row for row in stacks.told(name) if row[2]][:6]
     assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE", stacks.told(described["StackId"])
