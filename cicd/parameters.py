@@ -119,6 +119,13 @@ def _contradictions(values: Mapping[str, str]) -> list[str]:
             faults.append(f"create_repository works with CodeCommit only: make the repository at {values['Provider']}")
         if "/" not in values["Repository"]:
             faults.append(f"repository is {values['Repository']!r}: give owner/name")
+    if values["MlflowTrackingUri"].startswith("arn:"):
+        if values["MlflowSecretArn"]:
+            faults.append("mlflow_secret_arn is of no use with a managed MLflow, which lets roles in: leave it out")
+        if not values["MlflowArtifactBucket"]:
+            faults.append("mlflow_artifact_bucket is missing: a managed MLflow leaves its artifacts to who logs them")
+    elif values["MlflowArtifactBucket"]:
+        faults.append("mlflow_artifact_bucket is of a managed MLflow only: leave it out, or give an ARN as address")
     network = {key: values[key] for key in ("VpcId", "SubnetIds", "SecurityGroupIds")}
     if any(network.values()) and not all(network.values()):
         faults.append("vpc_id, subnet_ids and security_group_ids go together: give all three or none")

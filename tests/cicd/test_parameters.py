@@ -15,6 +15,8 @@ from cicd.template import read_template
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = read_template()
+MANAGED = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-tracking-server/team"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mlflow-AbCdEf"
 GOOD = {"project_name": "iris", "repository": "team/models", "mlflow_tracking_uri": "https://mlflow.internal"}
 
 
@@ -39,6 +41,14 @@ def test_the_roles_reach_the_model_that_is_pinned_as_the_repository_comes() -> N
         ({"repository": None}, "repository is missing: owner/name of the repository"),
         ({"mlflow_tracking_uri": None}, "mlflow_tracking_uri is missing"),
         ({"mlflow_tracking_uri": "https://ada:secret@mlflow"}, "without user and password"),
+        ({"mlflow_tracking_uri": "mlflow.internal:5000"}, "give an http(s) address"),
+        ({"mlflow_tracking_uri": "arn:aws:s3:::mlflow"}, "or the ARN of a managed MLflow"),
+        ({"mlflow_tracking_uri": MANAGED}, "mlflow_artifact_bucket is missing"),
+        (
+            {"mlflow_tracking_uri": MANAGED, "mlflow_artifact_bucket": "mlflow", "mlflow_secret_arn": SECRET},
+            "mlflow_secret_arn is of no use with a managed MLflow",
+        ),
+        ({"mlflow_artifact_bucket": "mlflow"}, "mlflow_artifact_bucket is of a managed MLflow only"),
         ({"project_name": "My Project"}, "lower-case letters, digits and single hyphens"),
         ({"project_name": "a" * 33}, "has 33 characters"),
         ({"provider": "Subversion"}, "give one of GitHub, GitLab, Bitbucket, CodeCommit"),
