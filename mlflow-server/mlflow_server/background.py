@@ -112,7 +112,7 @@ def _started(home: Home, port: int, local: Local, running: Record | None) -> Rec
             if process is not None and process.poll() is not None:
                 raise ServerError(_reason(home, said_before))
             time.sleep(_LOOK_SECONDS)
-        said = _end_of(home, said_before)
+        said = _end_of(_said(home, said_before))
         raise ServerError(f"The server did not answer within {_START_SECONDS} seconds (log: {home.log}):\n{said}")
     except BaseException:
         if process is not None and process.poll() is None:
@@ -131,13 +131,16 @@ def _spawn(home: Home, port: int, local: Local) -> subprocess.Popen[bytes]:
 
 def _reason(home: Home, since: int) -> str:
     """What the server refused to start for: its own sentence, or the end of what it said."""
-    said = _end_of(home, since)
+    said = _said(home, since)
     _, refused, sentence = f"\n{said}".rpartition(f"\n{_REFUSAL}")
-    return sentence if refused else f"The server did not come up (log: {home.log}):\n{said}"
+    return sentence if refused else f"The server did not come up (log: {home.log}):\n{_end_of(said)}"
 
 
-def _end_of(home: Home, since: int) -> str:
+def _said(home: Home, since: int) -> str:
     with home.log.open("rb") as log:
         log.seek(since)
-        lines = log.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-_LOG_LINES:]) or "it said nothing"
+        return log.read().decode(errors="replace").rstrip()
+
+
+def _end_of(said: str) -> str:
+    return "\n".join(said.splitlines()[-_LOG_LINES:]) or "it said nothing"

@@ -26,7 +26,10 @@ def passed(serving: Serving) -> Iterator[None]:
     from mlflow.version import VERSION
 
     with connected(checked(serving.backend_store_uri)) as connection, alone(connection):
-        schema.runs(connection).check(VERSION)
+        runs = schema.runs(connection)
+        runs.check(VERSION)
+        if runs.age is schema.Age.NONE:
+            schema.check_alphabet(connection)
         if serving.accounts:
             schema.accounts(connection).check(VERSION)
         yield

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlflow_server import database_login, preflight, request_threads, workers
+from mlflow_server.database import foreign_keys
 from mlflow_server.database.url import checked
 from mlflow_server.errors import ServerError
 from mlflow_server.serving import Serving
@@ -83,7 +84,8 @@ def _prepare(serving: Serving) -> None:
             if serving.accounts:
                 from mlflow.server.auth import bootstrap_admin_user
 
-                bootstrap_admin_user()
+                with foreign_keys.named_by_the_database():
+                    bootstrap_admin_user()
     except (MlflowException, SQLAlchemyError, CommandError) as error:
         raise ServerError(f"The database cannot be used by this MLflow: {error}") from error
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import pymysql
 import pytest
+
+INSTALLED_MARIADB = Path(sys.executable).parents[1] / "mariadb" / "mariadb.json"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -77,3 +86,66 @@ def make_home(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     yield make
     for home in made:
         _run("down", home)
+
+
+@dataclass(frozen=True)
+class MariaDB:
+    """A running MariaDB: everything in it belongs to `mlflow`; its client programs need `environment` to run."""
+
+    port: int
+    password: str
+    environment: dict[str, str]
+
+    def make(self, database: str, alphabet: str = "utf8mb4") -> str:
+        """Make a database; returns its SQLAlchemy URL."""
+        with pymysql.connect(host="127.0.0.1", port=self.port, user="root") as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"CREATE DATABASE `{database}` CHARACTER SET {alphabet}")
+            cursor.execute(f"CREATE USER IF NOT EXISTS mlflow@`127.0.0.1` IDENTIFIED BY '{self.password}'")
+            cursor.execute(f"GRANT ALL PRIVILEGES ON `{database}`.* TO mlflow@`127.0.0.1`")
+        return f"mysql+pymysql://mlflow:{self.password}@127.0.0.1:{self.port}/{database}"
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """A MariaDB shared by the session, its programs first on the PATH of `environment`: make databases of your own."""
+    installed = (
+        json.loads(INSTALLED_MARIADB.read_text()) if INSTALLED_MARIADB.exists() else {"missing": "run `make test`"}
+    )
+    if "missing" in installed:
+        pytest.skip(f"no MariaDB: {installed['missing']}")
+    folder, programs = tmp_path_factory.mktemp("mariadb"), installed["programs"]
+    paths = [str(Path(program).parent) for program in programs.values()]
+    environment = {**installed["environment"], "PATH": os.pathsep.join([*paths, os.environ["PATH"]])}
+    user, base = ["--user=root"] if os.geteuid() == 0 else [], Path(programs["mariadbd"]).parents[1]
+    install = [programs["mariadb-install-db"], "--no-defaults", f"--basedir={base}", f"--datadir={folder}/data", *user]
+    subprocess.run(
+        [*install, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"],
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    where = [f"--datadir={folder}/data", f"--socket={folder}/s", f"--pid-file={folder}/pid", f"--basedir={base}"]
+    serve = [programs["mariadbd"], "--no-defaults", *user, *where, "--bind-address=127.0.0.1", f"--port={port}"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(serve, env={**os.environ, **environment}, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while not _listens(port):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield MariaDB(port, "of-the-tests", environment)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False

@@ -64,6 +64,21 @@ def accounts(connection: Connection) -> Schema:
     return _schema(connection, "accounts", _get_alembic_config(""), "alembic_version_auth")
 
 
+def check_alphabet(connection: Connection) -> None:
+    """Raise `ServerError` where tables that are made in a MySQL database could not hold every name.
+
+    https://dev.mysql.com/doc/refman/8.4/en/charset-database.html
+    """
+    if connection.dialect.name != "mysql":
+        return
+    name, alphabet = connection.exec_driver_sql("SELECT DATABASE(), @@character_set_database").one()
+    if alphabet != "utf8mb4":
+        raise ServerError(
+            f"The database {name!r} keeps text as {alphabet}, which has no place for every character: "
+            f"run ALTER DATABASE `{name}` CHARACTER SET utf8mb4 before MLflow makes its tables in it."
+        )
+
+
 def _schema(connection: Connection, tables: str, config: Config, version_table: str) -> Schema:
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
