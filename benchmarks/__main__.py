@@ -14,7 +14,7 @@ from rich.console import Console
 from benchmarks import results
 
 # Each has a function `measure` that returns its comparisons.
-BENCHMARKS = ("endpoint", "tuning", "start", "build", "walk")
+BENCHMARKS = ("endpoint", "tuning", "start", "build", "mlflow_server", "walk")
 RESULTS = Path(".local/bench/results.json")
 
 

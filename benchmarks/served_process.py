@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ServedProcess:
-    """A server that answers: its port, and the seconds from its start to its first 200 on `/ping`."""
+    """A server that answers: its port, and the seconds from its start to its first 200 on its health path."""
 
     port: int
     start_seconds: float
@@ -29,9 +29,17 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def served(
-    command: Sequence[str], port: int, environment: Mapping[str, str], log: Path, timeout: float = 120
+    command: Sequence[str],
+    port: int,
+    environment: Mapping[str, str],
+    log: Path,
+    timeout: float = 120,
+    path: str = "/ping",
 ) -> Iterator[ServedProcess]:
-    """Run `command`, which listens on `port`, while the block runs. Raises RuntimeError when it does not come up."""
+    """Run `command`, which listens on `port` and answers 200 at `path`, while the block runs.
+
+    Raises RuntimeError when it does not come up.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     # What a user's machine has: bytecode compiled once.
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -41,7 +49,7 @@ def served(
             command, env={**variables, **environment}, stdout=output, stderr=output, start_new_session=True
         )
         try:
-            while not _healthy(port):
+            while not _healthy(port, path):
                 if process.poll() is not None or time.perf_counter() - started > timeout:
                     raise RuntimeError(f"{' '.join(command)} did not come up; its log: {log}")
                 time.sleep(0.01)
@@ -50,10 +58,10 @@ def served(
             _end(process)
 
 
-def _healthy(port: int) -> bool:
+def _healthy(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/ping")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except OSError:
         return False

@@ -13,10 +13,11 @@ from mlflow_server.serving import CONFINED
 
 def create() -> Any:
     """The ASGI application of MLflow, as the environment that `Serving` made describes it."""
-    from mlflow_server import database_login, store_faults, tracking_store
+    from mlflow_server import artifact_route, database_login, store_faults, tracking_store
 
     database_login.install()
     tracking_store.register()
+    artifact_route.through_the_server()
     if "MLFLOW_AUTH_CONFIG_PATH" not in os.environ:
         from mlflow.server.fastapi_app import app
 
