@@ -12,7 +12,7 @@ import importlib
 _MODULES = {
     "ecs": ("local_aws.ecs_services",),
     "elasticloadbalancing": ("local_aws.load_balancer_protection",),
-    "rds": ("local_aws.rds_log_exports", "local_aws.rds_secrets"),
+    "rds": ("local_aws.rds_log_exports", "local_aws.rds_secrets", "local_aws.rds_snapshots"),
 }
 _NO_TASK = "it keeps the descriptions of tasks, and runs none"
 # What moto answers as done though nothing happened: an operation, or method and path where a request names none.

@@ -98,6 +98,17 @@ def test_a_database_is_described_changed_and_kept_as_a_snapshot(stacks: Any, clo
     with pytest.raises(ClientError, match="can't find the specified secret"):
         secrets.get_secret_value(SecretId=outputs["Secret"])
 
+    snapshot = kept[0]["DBClusterSnapshotIdentifier"]
+    properties = f"{{Engine: aurora-postgresql, SnapshotIdentifier: {snapshot}}}"
+    restored = stacks.create(
+        f"Resources: {{C: {{Type: AWS::RDS::DBCluster, DeletionPolicy: Delete, Properties: {properties}}}}}"
+    )
+    assert stacks.status(restored) == "CREATE_COMPLETE", stacks.told(restored)
+    found = rds.describe_db_clusters(DBClusterIdentifier=stacks.resources(restored)["C"])["DBClusters"][0]
+    assert (found["MasterUsername"], found["DatabaseName"], found["EngineVersion"]) == ("keeper", "mlflow", "16.6")
+    assert found["MasterUserSecret"]["SecretArn"] != outputs["Secret"]
+    assert stacks.delete(restored)["StackStatus"] == "DELETE_COMPLETE"
+
 
 def test_a_database_changes_in_place_and_gives_way_to_another_where_it_must(stacks: Any, cloud: Any) -> None:
     name = stacks.create(DATABASE, {"Protected": "false"})
