@@ -30,7 +30,7 @@ def install() -> None:
 
     def create_all_of_it(response: EC2ContainerServiceResponse) -> ActionResult:
         answer = create(response)
-        service: Service = answer.result["service"]
+        service: Service = answer.result["service"]  # type: ignore[index]
         for name in _ASKED:
             if (value := response._get_param(name)) is not None:
                 setattr(service, _attribute(name), value)
@@ -46,8 +46,8 @@ def install() -> None:
             service.deployments[0] |= {"taskDefinition": described.arn, "updatedAt": utcnow()}
         return service
 
-    EC2ContainerServiceResponse.create_service = create_all_of_it  # type: ignore[method-assign]
-    EC2ContainerServiceBackend.update_service = update_without_running  # type: ignore[method-assign]
+    EC2ContainerServiceResponse.create_service = create_all_of_it  # type: ignore[method-assign, assignment]
+    EC2ContainerServiceBackend.update_service = update_without_running  # type: ignore[method-assign, assignment]
 
 
 def _attribute(name: str) -> str:

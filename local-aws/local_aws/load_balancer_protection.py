@@ -24,4 +24,4 @@ def install() -> None:
             raise OperationNotPermittedError(arn)
         delete(backend, arn)
 
-    ELBv2Backend.delete_load_balancer = delete_unless_protected  # type: ignore[method-assign]
+    ELBv2Backend.delete_load_balancer = delete_unless_protected  # type: ignore[method-assign, assignment]

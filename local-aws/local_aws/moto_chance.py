@@ -40,8 +40,8 @@ def install() -> None:
     """Have moto's one generator draw from that of the thread, and make the state of each service from its own seed."""
     if MotoRandom.getrandbits is _bits:
         return
-    MotoRandom.getrandbits = _bits  # type: ignore[method-assign]
-    MotoRandom.random = _fraction  # type: ignore[method-assign]
+    MotoRandom.getrandbits = _bits  # type: ignore[method-assign, assignment]
+    MotoRandom.random = _fraction  # type: ignore[method-assign, assignment]
     make = AccountSpecificBackend.__getitem__
 
     def make_seeded(backends: AccountSpecificBackend[Any], region: str) -> Any:

@@ -15,4 +15,4 @@ def install() -> None:
         exports = changes.pop("cloudwatch_logs_export_configuration", None)
         return modify(backend, {**changes, "enable_cloudwatch_logs_exports": exports})
 
-    RDSBackend.modify_db_cluster = modify_with_exports  # type: ignore[method-assign]
+    RDSBackend.modify_db_cluster = modify_with_exports  # type: ignore[method-assign, assignment]

@@ -18,8 +18,8 @@ _CHARACTERS = string.ascii_letters + string.digits + "!#$*()-_"
 
 def install() -> None:
     """Have the secret of a database hold its own master user, and a password of chance."""
-    MasterUserSecret._generate_secret_name = _name  # type: ignore[method-assign]
-    MasterUserSecret._generate_secret_string = _secret  # type: ignore[method-assign]
+    MasterUserSecret._generate_secret_name = _name  # type: ignore[method-assign, assignment]
+    MasterUserSecret._generate_secret_string = _secret  # type: ignore[method-assign, assignment]
 
 
 def _name(managed: MasterUserSecret) -> str:

@@ -18,7 +18,7 @@ _OWN = ("backend", "deletion_protection", "master_user_secret")
 
 def install() -> None:
     """Have a snapshot be restored whoever keeps the password, and into a cluster that is not protected unless told."""
-    DBCluster.get_cfg = _configuration  # type: ignore[method-assign]
+    DBCluster.get_cfg = _configuration  # type: ignore[method-assign, assignment]
 
 
 def _configuration(cluster: DBCluster) -> dict[str, Any]:
