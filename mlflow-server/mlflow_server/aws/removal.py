@@ -66,7 +66,7 @@ class Removal:
             self.rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=snapshot)
         key = remains.stack.outputs.get("KeyArn")
         if key:
-            self.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=_KEY_WAITS_DAYS)
+            self.kms.schedule_key_deletion(KeyId=key.rpartition("/")[2], PendingWindowInDays=_KEY_WAITS_DAYS)
         return None
 
     def _unprotect(self, remains: Remains) -> None:

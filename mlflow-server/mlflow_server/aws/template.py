@@ -3,6 +3,7 @@ Read from the YAML itself, so that the command line offers and refuses what Clou
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +94,9 @@ def _set_flow_style(node: yaml.Node) -> None:
                 _set_flow_style(each)
 
 
+@functools.cache
 def read_template(path: Path = SERVER) -> Template:
-    """Read a template and what it declares."""
+    """Read a template and what it declares, once in a process."""
     body = path.read_text(encoding="utf-8")
     content = yaml.load(body, Loader=_Loader)  # noqa: S506 (a SafeLoader)
     return Template(
