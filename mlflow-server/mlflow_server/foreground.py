@@ -45,7 +45,7 @@ def _serve(home: Home, port: int, serving: Serving, ready: Callable[[Record], No
     listener = _listener(home, port)
     record = home.enter(listener.getsockname()[1])
     try:
-        serve.serve(serving, listener, lambda: ready(record))
+        serve.serve(serving, listener, lambda: ready(record), home.folder)
     finally:
         home.leave()
 

@@ -7,6 +7,7 @@ server.json    the process that serves this folder, while it does
 port           the port it had last, which it takes again
 settings.json  what `up` was told (private: a database URI may hold a password)
 credentials.json, client.env   generated secrets, and what a shell needs to log in (private)
+accounts.ini   what tells MLflow where its accounts are, with the database's password (private)
 postgres/, objects/, metrics/  stores that were started with the server, and its Prometheus counters
 projects/      the homes of projects with a server of their own
 lock           held by the process that serves this folder: there is only one

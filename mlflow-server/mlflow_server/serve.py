@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,17 +23,21 @@ from mlflow_server.database.url import checked
 from mlflow_server.errors import ServerError
 from mlflow_server.serving import Serving
 
+_PROJECTS_THERE = "Cannot disable workspaces"
 
-def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None]) -> None:
+
+def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None], private: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT; calls `ready` once requests are answered.
 
+    The file that tells MLflow where its accounts are goes to `private`, or to a folder that lasts as long as this.
     Raises `ServerError` where the database does not fit this version of MLflow.
     """
     end_on_signals()
-    with TemporaryDirectory(prefix="mlflow-server-") as private, closing(listener):
+    lasting = nullcontext(private) if private else TemporaryDirectory(prefix="mlflow-server-")
+    with lasting as folder, closing(listener):
         os.environ.update(serving.environment())
         request_threads.without_pool(os.environ)
-        os.environ.update(serving.accounts_environment(Path(private)))
+        os.environ.update(serving.accounts_environment(Path(folder)))
         if serving.metrics:
             _forget_counts(serving.metrics)
         _prepare(serving)
@@ -86,7 +90,14 @@ def _prepare(serving: Serving) -> None:
 
                 with foreign_keys.named_by_the_database():
                     bootstrap_admin_user()
-    except (MlflowException, SQLAlchemyError, CommandError) as error:
+    except MlflowException as error:
+        if not serving.projects and _PROJECTS_THERE in error.message:
+            raise ServerError(
+                "The database holds projects, which this server was told not to keep apart: start it with --projects "
+                "(MLFLOW_ENABLE_WORKSPACES=true), or move their experiments to the workspace `default`."
+            ) from error
+        raise ServerError(f"The database cannot be used by this MLflow: {error}") from error
+    except (SQLAlchemyError, CommandError) as error:
         raise ServerError(f"The database cannot be used by this MLflow: {error}") from error
 
 

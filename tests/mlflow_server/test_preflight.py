@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import psycopg
 import pytest
+import requests
 from mlflow_server.artifact_store import check
 from mlflow_server.credentials import Credentials
 from mlflow_server.database import schema
@@ -167,6 +168,35 @@ def test_a_schema_of_another_mlflow_is_refused(
             assert advice in str(refused.value)
 
 
+def test_two_servers_that_start_at_once_make_the_tables_of_a_new_database_once(
+    new_database: Callable[[str], str], tmp_path: Path
+) -> None:
+    accounts = {"MLFLOW_AUTH_ADMIN_PASSWORD": "of-the-tests-1", "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-the-tests"}
+    stores = {"MLFLOW_BACKEND_STORE_URI": new_database("shared"), "MLFLOW_ARTIFACTS_DESTINATION": tmp_path.as_uri()}
+    command = [sys.executable, "-u", "-m", "mlflow_server", "serve", "--port", "0"]
+    started = []
+    try:
+        for number in range(2):
+            with (tmp_path / f"log-{number}").open("w") as log:
+                started.append(
+                    subprocess.Popen(
+                        command, env={**os.environ, **accounts, **stores}, stdout=subprocess.PIPE, stderr=log, text=True
+                    )
+                )
+        for number, process in enumerate(started):
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("up: "), (tmp_path / f"log-{number}").read_text()
+            uri = f"{line.split()[1]}/api/2.0/mlflow/experiments/get?experiment_id=0"
+            assert requests.get(uri, auth=("admin", "of-the-tests-1"), timeout=30).status_code == 200
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait(60)
+            assert process.stdout is not None
+            process.stdout.close()
+
+
 def test_a_server_leaves_a_schema_that_it_refuses_as_it_was(run: Run, tmp_path: Path) -> None:
     database = tmp_path / "home" / "mlflow.db"
     database.parent.mkdir()
@@ -255,15 +285,25 @@ def test_a_place_for_artifacts_that_is_none_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "a folder").is_dir()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the server as somebody who may not write")
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or bool(subprocess.run([*NOBODY, sys.executable, "-c", ""], check=False).returncode),
+    reason="only root can run the server as somebody who may not write, where everyone may read it",
+)
 def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
-    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-m", "mlflow_server"]
     done = subprocess.run(
-        [*command, "up", "--home", str(home)], capture_output=True, text=True, timeout=120, check=False, cwd="/"
+        [*NOBODY, sys.executable, "-m", "mlflow_server", "up", "--home", str(home)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd="/",
     )
     assert done.returncode == 1
     assert f"{home} cannot be used (Permission denied): name another folder with --home" in done.stderr
