@@ -44,13 +44,7 @@ def checked_name(name: str) -> str:
 
 def enabled(client: Client) -> bool:
     """Whether the server keeps projects apart."""
-    try:
-        client.get(_WORKSPACES)
-    except Refusal as refusal:
-        if refusal.code in ("FEATURE_DISABLED", "ENDPOINT_NOT_FOUND", "404"):
-            return False
-        raise
-    return True
+    return bool(client.get("/3.0/mlflow/server-info").get("workspaces_enabled"))
 
 
 def create(client: Client, name: str) -> None:

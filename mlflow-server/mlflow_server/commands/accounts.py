@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from mlflow_server import accounts, administrator, projects
@@ -120,4 +122,4 @@ def _called(client: Client, experiment: str | None, model: str | None) -> str:
 
 
 def _told() -> str:
-    return str(click.get_text_stream("stdin").readline()).rstrip("\n")
+    return sys.stdin.readline().rstrip("\n")
