@@ -16,6 +16,8 @@ GIVEN = {
     "ARTIFACT_BUCKET": "artifacts",
     "EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/model-build",
 }
+MANAGED = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-app/app-0a1b2c"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mlflow-AbCdEf"
 
 
 @pytest.fixture
@@ -47,7 +49,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         (["--role-arn", "admin"], "--role-arn (EXECUTION_ROLE_ARN)"),
         (["--train-instance-type", "m5.large"], "platform.train_instance_type"),
         (["--tracking-uri", "http://me:secret@mlflow.internal"], "carries credentials"),
-        (["--tracking-uri", "mlflow.internal"], "neither http(s):// nor an ARN"),
+        (["--tracking-uri", "mlflow.internal"], "neither http(s)://HOST nor an ARN of a managed MLflow"),
+        (["--tracking-uri", "http:///mlflow"], "neither http(s)://HOST nor"),
+        (["--tracking-uri", "arn:aws:s3:::mlflow"], "mlflow-tracking-server/NAME or ...:mlflow-app/NAME"),
+        (["--tracking-uri", MANAGED, "--mlflow-secret", SECRET], "lets the jobs in by their role: leave"),
         (["--seed", "-1"], "seed"),
         (["--epochs", "3"], "No such option"),
         (["--gate", "accuracy >>"], "The gate's bound 'accuracy >>'"),

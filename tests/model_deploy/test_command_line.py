@@ -40,6 +40,8 @@ def run(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProc
         ({"MODEL_VERSION": "two!"}, "'two!', which is neither a version's number"),
         ({"ARTIFACT_BUCKET": ""}, "ARTIFACT_BUCKET is not set"),
         ({"MLFLOW_TRACKING_URI": ""}, "MLFLOW_TRACKING_URI is not set"),
+        ({"MLFLOW_TRACKING_URI": "mlflow.internal:5000"}, "which is no address of an MLflow server"),
+        ({"MLFLOW_TRACKING_URI": "arn:aws:s3:::mlflow"}, "or the ARN of a managed MLflow"),
         ({"SERVING_IMAGE": "repository:latest"}, "the tag 'latest' does not say which Python"),
         ({}, "The tracking server at http://127.0.0.1:9 could not look up iris version 1"),
     ],
