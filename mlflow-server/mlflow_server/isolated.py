@@ -108,6 +108,15 @@ def remove(project: Home) -> None:
     shutil.rmtree(project.folder)
 
 
+def discard(project: Home) -> None:
+    """Undo a making that failed, as far as it came."""
+    try:
+        remove(project)
+    except ServerError:
+        # The failure that is being told already: a database that lets nothing be made has nothing to be dropped.
+        shutil.rmtree(project.folder)
+
+
 def _host(project: Home) -> tuple[Local, Tenancy]:
     shared = Home(Path(Settings.kept_in(project.folder).shared_from or ""))
     host = local.prepare(shared, Settings.kept_in(shared.folder))

@@ -32,9 +32,14 @@ def create_project(name: str, members: tuple[str, ...], own_server: bool, home: 
             )
         _create_isolated(home, name, members)
         return
+    if not (tracking_uri or Settings.kept_in(home.folder).asks_for_passwords):
+        raise ServerError(
+            f"The server of {home.folder} asks nobody for a password, so that it cannot tell members apart: "
+            "start it with `mlflow-server up --auth`, or give the project a server of its own by --isolated."
+        )
     client = client_of(home, tracking_uri)
     if not projects.enabled(client):
-        _turn_on(home, client, tracking_uri)
+        _turn_on(home, tracking_uri)
     if name in home.projects() and not tracking_uri:
         raise ServerError(f"There is a project {name} already, with a server of its own.")
     projects.create(client, name)
@@ -96,7 +101,7 @@ def _create_isolated(home: Home, name: str, members: Sequence[str]) -> None:
     try:
         record, local = background.start(project, 0, settings)
     except BaseException:
-        isolated.remove(project)
+        isolated.discard(project)
         raise
     client = Client(Login.of_home(project))
     click.echo(f"project {name}: export MLFLOW_TRACKING_URI={record.tracking_uri}")
@@ -124,18 +129,13 @@ def _shared(client: Client) -> list[str]:
     return projects.names(client) if projects.enabled(client) else []
 
 
-def _turn_on(home: Home, client: Client, tracking_uri: str | None) -> None:
+def _turn_on(home: Home, tracking_uri: str | None) -> None:
     """Have a server of this machine keep projects apart from now on."""
     if tracking_uri:
         raise ServerError(
             f"{tracking_uri} keeps no projects apart: start it with MLFLOW_ENABLE_WORKSPACES=true in its environment."
         )
     settings = Settings.kept_in(home.folder)
-    if not settings.asks_for_passwords:
-        raise ServerError(
-            f"The server of {home.folder} asks nobody for a password, so that it cannot tell members apart: "
-            "start it with `mlflow-server up --auth`, or give the project a server of its own by --isolated."
-        )
     click.echo("restarting the server, which keeps projects apart from now on; what it has stays in `default`")
     isolated_up = [name for name in home.projects() if home.project(name).running()]
     background.stop(home)

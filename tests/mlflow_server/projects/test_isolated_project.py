@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,7 +109,7 @@ def test_it_goes_down_and_up_alone_and_goes_with_all_it_had(isolated: tuple[Path
         assert not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'project_lab'").fetchone()
 
 
-def test_projects_without_accounts_are_refused_with_what_to_do(served_home: Path, cli: Cli) -> None:
-    done = cli(served_home, "create-project", "alpha", env={**os.environ})
+def test_projects_without_accounts_are_refused_with_what_to_do(tmp_path: Path, cli: Cli) -> None:
+    done = cli(tmp_path, "create-project", "alpha")
     assert done.returncode == 1
     assert "asks nobody for a password" in done.stderr

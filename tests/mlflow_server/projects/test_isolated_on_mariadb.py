@@ -1,0 +1,40 @@
+"""An isolated project on a MariaDB of one's own: a database of its own in it, or a sentence where none may be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from .conftest import Cli, account_of, made_by
+
+
+def test_a_project_has_its_own_database_where_the_server_may_make_one(
+    mariadb: Any, make_home: Callable[..., Path], cli: Cli, tmp_path: Path
+) -> None:
+    uri = mariadb.make("shared")
+    home = make_home("--backend-store-uri", uri, "--artifacts-destination", (tmp_path / "artifacts").as_uri())
+    refused = cli(home, "create-project", "lab", "--isolated")
+    assert refused.returncode == 1
+    assert "lets mlflow make no database for a project" in refused.stderr
+    assert not (home / "projects" / "lab").exists()
+    with pymysql.connect(host="127.0.0.1", port=mariadb.port, user="root") as root:
+        root.cursor().execute("GRANT ALL PRIVILEGES ON `project_%`.* TO mlflow@`127.0.0.1` WITH GRANT OPTION")
+        root.cursor().execute("GRANT CREATE USER ON *.* TO mlflow@`127.0.0.1`")
+    done = cli(home, "create-project", "lab", "--isolated", "--member", "lara")
+    assert done.returncode == 0, done.stderr
+    lara = account_of(home, done.stdout, "lara", None)
+    made = made_by(lara, "x")
+    assert lara.ask("GET", f"/get-artifact?run_id={made.run}&path=s.txt").status == 200
+    assert list((tmp_path / "projects" / "lab").rglob("s.txt"))
+    password = Path(home / "projects" / "lab" / "credentials.json").read_text().split('"database_password": "')[1]
+    own = {"host": "127.0.0.1", "port": mariadb.port, "user": "project_lab", "password": password.split('"')[0]}
+    with pymysql.connect(**own, database="project_lab"):
+        pass
+    with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+        pymysql.connect(**own, database="shared")
+    assert cli(home, "delete-project", "lab", "--with-data").returncode == 0
+    assert not list(tmp_path.rglob("s.txt"))
