@@ -95,11 +95,15 @@ def test_a_server_in_the_foreground_leaves_the_stores_of_one_that_is_up_alone(po
 def test_a_server_in_the_foreground_ends_its_stores_with_it(tmp_path: Path) -> None:
     home, log = tmp_path / "home", tmp_path / "log"
     command = [sys.executable, "-u", "-m", "mlflow_server", "up", "--home", str(home), "--postgres", "--foreground"]
-    with log.open("w") as file, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True) as process:
+    with (
+        log.open("w") as file,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True, start_new_session=True) as process,
+    ):
         assert process.stdout is not None
         assert process.stdout.readline().startswith("up: http://127.0.0.1:"), log.read_text()
         assert process.stdout.readline().startswith("administrator: admin, password: ")
-        os.kill(process.pid, signal.SIGINT)
+        # As a terminal does it: workers are interrupted too.
+        os.killpg(process.pid, signal.SIGINT)
         assert process.wait(60) == 0
     assert of_home(home) == []
     assert "Traceback" not in log.read_text()
