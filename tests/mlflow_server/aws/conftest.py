@@ -120,19 +120,6 @@ def deployed(cloud: Any, bundle_url: str) -> Team:
     return team
 
 
-@pytest.fixture
-def secrets(cloud: Any) -> Iterator[Any]:
-    """Secrets Manager."""
-    yield cloud.client("secretsmanager")
-
-
-@pytest.fixture
-def in_cloud(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process reaches the cloud as a command would."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, cloud.environment[name])
-
-
 @pytest.fixture(scope="session")
 def room() -> Path:
     """The folder of the templates."""

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
-CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
+HOST = "mlflow.example.com"
 
 
 @pytest.fixture(scope="module")
-def public(deployed: Any) -> Any:
+def certificate(deployed: Any) -> str:
+    """A certificate of the server's name."""
+    return str(deployed.client("acm").request_certificate(DomainName=HOST)["CertificateArn"])
+
+
+@pytest.fixture(scope="module")
+def public(deployed: Any, certificate: str) -> Any:
     """A large server on the internet with MySQL that may pause, HTTPS and an identity provider; not yet its service."""
     secret = deployed.client("secretsmanager").create_secret(
         Name=f"oidc-{deployed.name}", SecretString=json.dumps({"client_secret": "between us"})
@@ -21,7 +27,7 @@ def public(deployed: Any) -> Any:
         *("--yes", "--without-service", "--size", "large", "--egress", "nat-per-zone"),
         *("--database-engine", "mysql", "--pause-after-seconds", "600"),
         *("--access", "internet-facing", "--client-cidr", "203.0.113.0/24"),
-        *("--certificate-arn", CERTIFICATE, "--domain-name", "mlflow.example.com"),
+        *("--certificate-arn", certificate, "--domain-name", HOST),
         *("--oidc-issuer", "https://id.example.com", "--oidc-client-id", "mlflow"),
         *("--oidc-authorization-endpoint", "https://id.example.com/authorize"),
         *("--oidc-token-endpoint", "https://id.example.com/token"),
@@ -53,6 +59,17 @@ def test_a_second_deployment_changes_nothing_and_the_image_is_built_once(deploye
     assert built.stdout.splitlines()[-1].startswith(f"{deployed.outputs()['RepositoryUri']}:mlflow-")
 
 
+def test_a_first_deployment_that_fails_says_why_and_is_taken_back(team: Any) -> None:
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
+    done = team.deploy("--yes", "--without-service", "--certificate-arn", certificate, "--domain-name", HOST)
+    assert done.returncode == 1
+    assert "could not be deployed: Listener: " in done.stderr
+    assert "certificate was not found" in done.stderr
+    assert "What was made of it is removed again" in done.stderr
+    assert team.status() is None
+    assert not [each for each in team.client("s3").list_buckets()["Buckets"] if each["Name"].startswith(team.name)]
+
+
 def test_an_image_that_is_not_there_is_not_deployed(deployed: Any, team: Any) -> None:
     done = deployed.run("deploy", "--yes", "--image-tag", "yesterday")
     assert done.returncode == 1
@@ -80,13 +97,13 @@ def test_a_tunnel_needs_a_task_that_runs(deployed: Any) -> None:
 # ---- on the internet ----------------------------------------------------------------------------------------------
 
 
-def test_browsers_log_in_to_the_identity_provider_and_api_clients_to_mlflow(public: Any) -> None:
+def test_browsers_log_in_to_the_identity_provider_and_api_clients_to_mlflow(public: Any, certificate: str) -> None:
     elbv2, resources = public.client("elbv2"), public.resources()
     listeners = elbv2.describe_listeners(LoadBalancerArn=resources["LoadBalancer"])["Listeners"]
     by_port = {each["Port"]: each for each in listeners}
     assert set(by_port) == {80, 443}
     https = by_port[443]
-    assert (https["Protocol"], https["Certificates"][0]["CertificateArn"]) == ("HTTPS", CERTIFICATE)
+    assert (https["Protocol"], https["Certificates"][0]["CertificateArn"]) == ("HTTPS", certificate)
     assert "TLS13" in https["SslPolicy"]
     actions = sorted(https["DefaultActions"], key=lambda action: action["Order"])
     assert [action["Type"] for action in actions] == ["authenticate-oidc", "forward"]
@@ -102,7 +119,7 @@ def test_browsers_log_in_to_the_identity_provider_and_api_clients_to_mlflow(publ
         resources["PublicSubnetA"],
         resources["PublicSubnetB"],
     }
-    assert public.outputs()["TrackingUri"] == "https://mlflow.example.com"
+    assert public.outputs()["TrackingUri"] == f"https://{HOST}"
 
 
 def test_a_server_on_the_internet_admits_only_the_addresses_it_was_told(public: Any) -> None:
@@ -145,7 +162,9 @@ def test_a_removal_keeps_artifacts_runs_and_the_key_to_them(public: Any) -> None
     assert f"The bucket {outputs['ArtifactBucket']} is kept" in done.stdout
     assert public.status() is None
     assert s3.get_object(Bucket=outputs["ArtifactBucket"], Key="artifacts/1/model")["Body"].read() == b"kept"
-    snapshots = rds.describe_db_cluster_snapshots(DBClusterIdentifier=outputs["DatabaseCluster"])["DBClusterSnapshots"]
+    snapshots = rds.describe_db_cluster_snapshots(
+        DBClusterIdentifier=outputs["DatabaseCluster"], SnapshotType="manual"
+    )["DBClusterSnapshots"]
     assert [f"as the snapshot {each['DBClusterSnapshotIdentifier']}" in done.stdout for each in snapshots] == [True]
     key = public.client("kms").describe_key(KeyId=outputs["KeyArn"])["KeyMetadata"]
     assert key["KeyState"] == "Enabled"
@@ -194,7 +213,9 @@ def test_a_server_without_a_way_out_is_changed_fails_and_is_removed_with_its_dat
     assert twice.returncode == 0, twice.stdout + twice.stderr
     assert team.status() is None
     assert outputs["ArtifactBucket"] not in {each["Name"] for each in s3.list_buckets()["Buckets"]}
-    snapshots = team.client("rds").describe_db_cluster_snapshots(DBClusterIdentifier=outputs["DatabaseCluster"])
+    snapshots = team.client("rds").describe_db_cluster_snapshots(
+        DBClusterIdentifier=outputs["DatabaseCluster"], SnapshotType="manual"
+    )
     assert snapshots["DBClusterSnapshots"] == []
     key = team.client("kms").describe_key(KeyId=outputs["KeyArn"])["KeyMetadata"]
     assert key["KeyState"] == "PendingDeletion"
