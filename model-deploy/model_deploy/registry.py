@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from model_deploy.errors import DeploymentError
 from model_deploy.pin import Pin
-from model_deploy.tracking_address import missing_permission
+from model_deploy.tracking_address import checked_address, missing_permission
 from model_deploy.version import RegisteredVersion
 
 _LISTED = 20
@@ -24,7 +24,7 @@ class Registry:
 
     def __init__(self, tracking_uri: str) -> None:
         # MLflow resolves models:/ addresses by the URI of the process, whatever its arguments say.
-        mlflow.set_tracking_uri(tracking_uri)
+        mlflow.set_tracking_uri(checked_address(tracking_uri))
         self._uri = tracking_uri
         try:
             self._client = MlflowClient()
