@@ -76,5 +76,6 @@ lock: $(VENV)/uv/bin/uv ## resolve the dependencies anew
 	$(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate -o requirements.lock $(ROOMS:%=%/pyproject.toml) model-build/source/requirements.txt \
 	  model-deploy/serving/requirements.txt --extra stack --group pyproject.toml:dev --group pyproject.toml:image
+	sh mlflow-server/image/lock.sh $(VENV)/uv/bin/uv
 	echo checkov==3.3.30 | $(VENV)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate -o requirements-scan.lock -
