@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 from rich.filesize import decimal
 
-from mlflow_server import serving
+from mlflow_server import database_login, serving
 from mlflow_server.commands.options import home_option
 from mlflow_server.errors import ServerError
 from mlflow_server.home import Home
@@ -64,12 +64,12 @@ def upgrade(
     clients_may_break: bool,
 ) -> None:
     """Bring the database to what this MLflow works on, after a backup, while no server is up on it."""
-    from mlflow_server import database_login
     from mlflow_server.upkeep import upgrade as upgrades
     from mlflow_server.upkeep.databases import named
 
     # MLflow's own, about a library that it loads: the reader can do nothing about it.
     warnings.filterwarnings("ignore", message="starlette.middleware.wsgi")
+    database_login.install()
     now = datetime.now(UTC)
     of_home = ctx.get_parameter_source("home") in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     if backend_store_uri and not of_home:

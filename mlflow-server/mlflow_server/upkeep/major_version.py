@@ -40,6 +40,7 @@ def move(home: Home, backup: Path) -> None:
         with opened(backup) as archive:
             archive.check()
             Database(STACK, postgres.url(postgres.start().port)).load(archive)
+        postgres.stop()
     except BaseException:
         postgres.stop()
         shutil.rmtree(postgres.folder, ignore_errors=True)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from mlflow.store.db.utils import _get_alembic_config, _get_latest_schema_revision
 from mlflow.store.tracking.dbmodels.initial_models import Base
 from mlflow_server import client_versions
+from mlflow_server.__main__ import main
 from mlflow_server.client_versions import ClientVersion
 from mlflow_server.credentials import Credentials
 from mlflow_server.settings import Settings
@@ -26,6 +28,19 @@ from sqlalchemy import create_engine
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 OLDER = "0584bdc529eb"  # what MLflow 2.22 made
+
+
+@pytest.fixture
+def cli() -> Cli:
+    """The command in this process, which has loaded MLflow: to load it takes four seconds each time."""
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        result = CliRunner().invoke(main, [*map(str, arguments)], env=environment)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return subprocess.CompletedProcess([], result.exit_code, result.stdout, result.stderr)
+
+    return run
 
 
 @pytest.fixture(scope="module")
