@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,7 +179,7 @@ def test_a_task_that_failed_is_said_with_its_log(ecs: Any, cloud: Any) -> None:
     logs, group = cloud.client("logs"), f"/mlflow/{uuid.uuid4().hex}"
     logs.create_log_group(logGroupName=group)
     logs.create_log_stream(logGroupName=group, logStreamName="database/database/0a1b")
-    event = {"timestamp": 1, "message": "Error: The database at db lets mlflow make no database"}
+    event = {"timestamp": int(time.time() * 1000), "message": "Error: The database at db lets mlflow make no database"}
     logs.put_log_events(logGroupName=group, logStreamName="database/database/0a1b", logEvents=[event])
     project = Stack("p", "p", "CREATE_COMPLETE", {}, {**PROJECT.outputs, "Log": group})
     with pytest.raises(ServerError, match="exit code 1, Essential container exited") as failed:
