@@ -32,7 +32,7 @@ began = time.perf_counter()
 for step in range(number):
     client.log_metric(run, f"loss/layer_{step % 100:03}", 0.5, step=step)
 print((time.perf_counter() - began) / number)
-client.set_terminated(run)
+client.set_terminated(run)  # which prints, too
 """
 # Prints by how many megabytes its memory grew at most, and the seconds it took.
 _ARTIFACT = """
@@ -57,7 +57,7 @@ def training(account: Mapping[str, str], console: Console) -> tuple[float, float
     found = re.search(r"logged ([\d,]+) numbers in ([\d.]+) s", said)
     if found is None or int(found[1].replace(",", "")) != NUMBERS:
         raise RuntimeError(f"{EXAMPLE} did not log {NUMBERS:,} numbers: {said}")
-    batches, singles = float(found[2]), float(_run(account, "-c", _SINGLES, str(SINGLES))) * NUMBERS
+    batches, singles = float(found[2]), float(_run(account, "-c", _SINGLES, str(SINGLES)).split()[0]) * NUMBERS
     console.print(f"  100 metrics x 1,000 steps: {batches:.1f} s in batches, {singles:,.0f} s by log_metric")
     return batches, singles
 
