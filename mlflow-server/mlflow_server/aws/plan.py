@@ -14,6 +14,7 @@ from mlflow_server.errors import ServerError
 _UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
 # The shell of a creation that failed or was never agreed to: it holds nothing, and nothing can be made of it.
 _SHELLS = frozenset({"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"})
+_HOLDS_DATA = frozenset({"AWS::RDS::DBCluster", "AWS::S3::Bucket"})
 _HALVES = frozenset({"CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"})
 
 
@@ -43,6 +44,11 @@ class Change:
     resource: str
     type: str
     properties: tuple[str, ...] = ()
+
+    @property
+    def loses_data(self) -> bool:
+        """Whether runs or artifacts would not be where they were."""
+        return self.type in _HOLDS_DATA and self.kind in (Kind.REPLACED, Kind.REMOVED)
 
 
 @dataclass(frozen=True)

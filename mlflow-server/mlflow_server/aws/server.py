@@ -102,6 +102,12 @@ class Server:
     def _ask(self, proposal: Proposal, *, builds: bool) -> None:
         try:
             self.planned(proposal, builds)
+            lost = [each for each in proposal.plan.changes if each.loses_data]
+            if lost:
+                raise ServerError(
+                    f"This would take {', '.join(each.resource for each in lost)} away and make an empty one: deploy a "
+                    "second server beside it by --stack and --server-name, and move the data. Nothing was changed."
+                )
             agreed = self.agreed()
         except BaseException:
             self.deployment.withdraw(proposal)

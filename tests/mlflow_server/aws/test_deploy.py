@@ -59,6 +59,13 @@ def test_a_second_deployment_changes_nothing_and_the_image_is_built_once(deploye
     assert built.stdout.splitlines()[-1].startswith(f"{deployed.outputs()['RepositoryUri']}:mlflow-")
 
 
+def test_a_change_that_would_leave_the_runs_behind_is_refused(deployed: Any) -> None:
+    done = deployed.run("deploy", "--yes", "--database-engine", "mysql")
+    assert done.returncode == 1
+    assert "This would take Database away and make an empty one" in done.stderr
+    assert deployed.status() == "UPDATE_COMPLETE"
+
+
 def test_a_first_deployment_that_fails_says_why_and_is_taken_back(team: Any) -> None:
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
     done = team.deploy("--yes", "--without-service", "--certificate-arn", certificate, "--domain-name", HOST)
