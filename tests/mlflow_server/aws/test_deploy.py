@@ -87,7 +87,7 @@ def test_an_image_that_is_not_there_is_not_deployed(deployed: Any, team: Any) ->
 
 
 def test_what_is_asked_of_a_server_that_is_not_there_says_how_to_deploy_it(team: Any) -> None:
-    for command in ("outputs", "build-image", "tunnel"):
+    for command in ("outputs", "tunnel"):
         done = team.run(command)
         assert done.returncode == 1
         assert f"There is no stack {team.stack} in this account and region: deploy it" in done.stderr

@@ -27,11 +27,14 @@ def environment(container: dict[str, Any]) -> dict[str, str]:
     return {each["name"]: each["value"] for each in container["environment"]}
 
 
-@pytest.mark.parametrize("template", [SERVER, PROJECT], ids=lambda path: path.stem)
-def test_the_linter_finds_nothing_and_what_is_sent_means_the_same(template: Path, tmp_path: Path) -> None:
+def test_the_linter_finds_nothing() -> None:
     linter = Path(sys.executable).with_name("cfn-lint")
-    linted = subprocess.run([linter, template], capture_output=True, text=True, check=False, timeout=120)
+    linted = subprocess.run([linter, SERVER, PROJECT], capture_output=True, text=True, check=False, timeout=120)
     assert linted.returncode == 0, linted.stdout
+
+
+@pytest.mark.parametrize("template", [SERVER, PROJECT], ids=lambda path: path.stem)
+def test_what_is_sent_means_what_the_template_says_and_fits_into_a_request(template: Path, tmp_path: Path) -> None:
     sent = tmp_path / "sent.yaml"
     sent.write_text(read_template(template).request_body)
     assert sent.stat().st_size <= LARGEST_BODY
