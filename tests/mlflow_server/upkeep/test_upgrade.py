@@ -217,10 +217,10 @@ def test_data_of_an_older_postgresql_is_moved_with_its_roles_and_rights(cli: Cli
     try:
         with psycopg.connect(postgres.url(running.port).replace("+psycopg", "")) as connection:
             assert connection.execute("SELECT word FROM kept").fetchall() == [("here",)]
-            owner = "SELECT pg_get_userbyid(datdba), datacl::text FROM pg_database WHERE datname = 'project_alpha'"
-            assert connection.execute(owner).fetchall() == [
-                ("project_alpha", "{=T/project_alpha,project_alpha=CTc/project_alpha}")
-            ]
+            owner = "SELECT pg_get_userbyid(datdba), datacl::text[] FROM pg_database WHERE datname = 'project_alpha'"
+            ((role, rights),) = connection.execute(owner).fetchall()
+            assert role == "project_alpha"
+            assert sorted(rights) == ["=T/project_alpha", "project_alpha=CTc/project_alpha"]
     finally:
         postgres.stop()
     assert [path.suffix for path in (home / "backups").iterdir()] == [".zip"]
