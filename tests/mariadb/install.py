@@ -40,7 +40,9 @@ def from_packages(folder: Path) -> dict[str, object]:
     packages = folder / "packages"
     packages.mkdir(parents=True, exist_ok=True)
     for names in (PACKAGES, *((name,) for name in LIBRARIES)):
-        done = subprocess.run(["apt-get", "download", *names], cwd=packages, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["apt-get", "download", *names], cwd=packages, capture_output=True, text=True, check=False
+        )
         if done.returncode and names is PACKAGES:
             raise FileNotFoundError(f"apt-get could not download MariaDB: {done.stderr.strip().splitlines()[-1]}")
     for package in packages.glob("*.deb"):
