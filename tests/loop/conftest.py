@@ -69,19 +69,13 @@ class Walk:
         return found
 
 
-@pytest.fixture(scope="session")
-def same_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which walks of several tests follow one another, as they do in a checkout."""
-    return tmp_path_factory.mktemp("loop")
-
-
 @pytest.fixture
-def start_walk(tmp_path: Path) -> Iterator[Callable[..., Walk]]:
-    """Start walks, in a new folder or a given one; whatever is left of them at the end of the test is killed."""
+def start_walk(tmp_path: Path) -> Iterator[Callable[[], Walk]]:
+    """Start walks, all in one folder as in a checkout; whatever is left of them at the end of the test is killed."""
     walks: list[Walk] = []
 
-    def start(folder: Path = tmp_path) -> Walk:
-        walks.append(Walk(folder))
+    def start() -> Walk:
+        walks.append(Walk(tmp_path))
         return walks[-1]
 
     yield start
