@@ -12,9 +12,9 @@ from base64 import b64encode
 import psutil
 
 from mlflow_server.errors import ServerError
-from mlflow_server.home import Home, Record
+from mlflow_server.home import Home
 from mlflow_server.local import Local, prepare, stop_stores, write_client_environment
-from mlflow_server.processes import end, family
+from mlflow_server.processes import Running, end, family
 from mlflow_server.serving import Accounts, options_environment
 from mlflow_server.settings import Settings
 
@@ -24,7 +24,7 @@ _LOG_LINES = 8
 _REFUSAL = "Error: "
 
 
-def start(home: Home, port: int, settings: Settings) -> tuple[Record, Local | None]:
+def start(home: Home, port: int, settings: Settings) -> tuple[Running, Local | None]:
     """Start a server on `home` and wait until it answers; of one that runs already (None) only stores that ended.
 
     The settings are kept once it answers. Raises `ServerError` with what the server said where it ends or stays
@@ -64,7 +64,7 @@ def stop(home: Home) -> bool:
         return any((stop_stores(home), process is not None, *projects))
 
 
-def healthy(record: Record) -> bool:
+def healthy(record: Running) -> bool:
     """Whether the server answers that it is well."""
     connection = http.client.HTTPConnection("127.0.0.1", record.port, timeout=2)
     try:
@@ -76,7 +76,7 @@ def healthy(record: Record) -> bool:
         connection.close()
 
 
-def logs_in(record: Record, accounts: Accounts) -> bool:
+def logs_in(record: Running, accounts: Accounts) -> bool:
     """Whether the administrator has this password: a database of one's own may have had accounts before."""
     login = b64encode(f"{accounts.admin}:{accounts.password}".encode()).decode()
     connection = http.client.HTTPConnection("127.0.0.1", record.port, timeout=30)
@@ -87,7 +87,7 @@ def logs_in(record: Record, accounts: Accounts) -> bool:
         connection.close()
 
 
-def _agree(home: Home, running: Record, port: int, settings: Settings) -> None:
+def _agree(home: Home, running: Running, port: int, settings: Settings) -> None:
     if port not in (0, running.port):
         raise ServerError(
             f"The server of {home.folder} is up on port {running.port}, not {port}: "
@@ -100,7 +100,7 @@ def _agree(home: Home, running: Record, port: int, settings: Settings) -> None:
         )
 
 
-def _started(home: Home, port: int, local: Local, running: Record | None) -> Record:
+def _started(home: Home, port: int, local: Local, running: Running | None) -> Running:
     said_before = home.log.stat().st_size if home.log.exists() else 0
     process = None if running else _spawn(home, port, local)
     try:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 from mlflow_server import serve, workers
 from mlflow_server.errors import ServerError
-from mlflow_server.home import Home, Record
+from mlflow_server.home import Home
 from mlflow_server.local import Local, prepare, stop_stores
-from mlflow_server.processes import end
+from mlflow_server.processes import Running, end
 from mlflow_server.serving import LOCALHOST, Serving
 from mlflow_server.settings import Settings
 
 
-def serve_with_stores(home: Home, port: int, settings: Settings, ready: Callable[[Record, Local], None]) -> None:
+def serve_with_stores(home: Home, port: int, settings: Settings, ready: Callable[[Running, Local], None]) -> None:
     """Start the stores of a home and serve it until a signal; calls `ready` once requests are answered.
 
     Raises `ServerError` where another process serves the folder, and where a store or the server does not start.
@@ -38,9 +38,10 @@ def serve_home(home: Home, port: int, serving: Serving) -> None:
         _serve(home, port, serving, lambda _: None)
 
 
-def _serve(home: Home, port: int, serving: Serving, ready: Callable[[Record], None]) -> None:
+def _serve(home: Home, port: int, serving: Serving, ready: Callable[[Running], None]) -> None:
     left = home.last()
-    if left:
+    # One that is there serves another folder, of which this is a copy.
+    if left and left.process() is None:
         end(workers.orphans(left.pid, left.started))
     listener = _listener(home, port)
     record = home.enter(listener.getsockname()[1])

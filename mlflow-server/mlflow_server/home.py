@@ -1,4 +1,4 @@
-"""The folder of a tracking server on this machine, and the record of the process that serves it.
+"""The folder of a tracking server on this machine, and which process serves it.
 
 mlflow.db      runs, models and everything else but artifacts (SQLite)
 artifacts/     what runs log as files, served through the server
@@ -17,40 +17,18 @@ changing       held by a command that starts or stops the server
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import psutil
 
 from mlflow_server.errors import ServerError
-
-
-@dataclass(frozen=True)
-class Record:
-    """A serving process: `started` is its creation time, which tells it from another that got its number later."""
-
-    pid: int
-    started: float
-    port: int
-
-    @property
-    def tracking_uri(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def process(self) -> psutil.Process | None:
-        """The process, or None when it is gone."""
-        try:
-            process = psutil.Process(self.pid)
-            alive = process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - self.started) < 1
-        except psutil.NoSuchProcess:
-            return None
-        return process if alive else None
+from mlflow_server.processes import Running
 
 
 @dataclass(frozen=True)
@@ -80,6 +58,10 @@ class Home:
         return self.folder / "server.json"
 
     @property
+    def _lock(self) -> Path:
+        return self.folder / "lock"
+
+    @property
     def _port(self) -> Path:
         return self.folder / "port"
 
@@ -106,7 +88,7 @@ class Home:
 
     def lock(self) -> IO[str]:
         """Hold the folder until the returned file is closed; raises `ServerError` where another process holds it."""
-        file = (self.folder / "lock").open("w")
+        file = self._lock.open("w")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -123,26 +105,22 @@ class Home:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def last(self) -> Record | None:
-        """The record of the process that serves this folder or did when it was killed, or None."""
-        try:
-            return Record(**json.loads(self._record.read_text()))
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
-            return None
+    def last(self) -> Running | None:
+        """The process that serves this folder or did when it was killed, or None."""
+        return Running.recorded_in(self._record)
 
-    def running(self) -> Record | None:
-        """The record of the process that serves this folder, or None when there is none alive."""
-        record = self.last()
-        return record if record and record.process() else None
+    def running(self) -> Running | None:
+        """The process that serves this folder, or None; a copied folder does not own the process of its original."""
+        running = self.last()
+        process = running.process() if running else None
+        return running if process and self._held_by(process) else None
 
-    def enter(self, port: int) -> Record:
-        """Record this very process as the one that serves, on `port`."""
-        record = Record(os.getpid(), psutil.Process().create_time(), port)
+    def enter(self, port: int) -> Running:
+        """Record this very process, which holds the folder, as the one that serves it on `port`."""
         self._port.write_text(str(port))
-        draft = self._record.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(record)))
-        draft.replace(self._record)
-        return record
+        running = Running(os.getpid(), psutil.Process().create_time(), port, str(self.folder))
+        running.record_in(self._record)
+        return running
 
     def leave(self) -> None:
         """Drop the record: nothing serves this folder any more."""
@@ -154,3 +132,12 @@ class Home:
             return int(self._port.read_text())
         except (FileNotFoundError, ValueError):
             return None
+
+    def _held_by(self, process: psutil.Process) -> bool:
+        try:
+            # The open file goes with a folder that is moved, and not with a copy of it.
+            return str(self._lock.resolve()) in {file.path for file in process.open_files()}
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:
+            return True

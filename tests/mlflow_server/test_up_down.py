@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -62,6 +63,21 @@ def test_a_record_whose_number_went_to_another_process_stops_nobody(run: Run, tm
     finally:
         bystander.kill()
         bystander.wait()
+
+
+def test_a_copied_home_stops_nothing_of_its_original_and_a_moved_one_still_has_its_server(
+    run: Run, served_home: Path, tracking_uri: str, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(served_home, tmp_path / "copy"))
+    assert (copy / "server.json").exists()
+    assert run("down", copy).stdout == "not running\n"
+    assert run("status", copy).stdout == "down\n"
+    own = run("up", copy).stdout.split()[1]
+    moved = copy.rename(tmp_path / "home")
+    assert own != tracking_uri
+    assert run("down", moved).stdout == "stopped\n"
+    assert tracking_uri in run("status", served_home).stdout
+    assert MlflowClient(tracking_uri).get_experiment("0").name == "Default"
 
 
 def test_a_home_has_one_server(run: Run, served_home: Path, tracking_uri: str) -> None:

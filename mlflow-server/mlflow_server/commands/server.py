@@ -8,14 +8,16 @@ from typing import Any
 
 import click
 
-from mlflow_server import background, serve, serving
+from mlflow_server import background, encryption, serve, serving
 from mlflow_server.commands.options import home_of, home_options
 from mlflow_server.condition import services, stores
+from mlflow_server.encryption import Encryption
 from mlflow_server.errors import ServerError
 from mlflow_server.foreground import serve_home, serve_with_stores
-from mlflow_server.home import Home, Record
+from mlflow_server.home import Home
 from mlflow_server.local import Local, write_client_environment
 from mlflow_server.preflight import scarce_room
+from mlflow_server.processes import Running
 from mlflow_server.serving import LOCALHOST, Accounts, Serving
 from mlflow_server.settings import Settings
 
@@ -55,7 +57,7 @@ def up(home: Home, port: int, foreground: bool, **told: Any) -> None:
         _announce(record, home, local)
         return
 
-    def ready(record: Record, local: Local) -> None:
+    def ready(record: Running, local: Local) -> None:
         settings.keep_in(home.folder)
         write_client_environment(home, local, record.tracking_uri)
         _announce(record, home, local)
@@ -79,6 +81,8 @@ def up(home: Home, port: int, foreground: bool, **told: Any) -> None:
 @click.option("--admin", envvar=serving.ADMIN, default="admin", show_default=True)
 @click.option("--password", envvar=serving.PASSWORD, help="The administrator's, by the environment only.", hidden=True)
 @click.option("--secret-key", envvar=serving.SECRET_KEY, hidden=True)
+@click.option("--passphrase", envvar=encryption.PASSPHRASE, hidden=True)
+@click.option("--webhook-key", envvar=encryption.WEBHOOK_KEY, hidden=True)
 def serve_(
     home: Home | None,
     host: str,
@@ -87,6 +91,8 @@ def serve_(
     admin: str,
     password: str | None,
     secret_key: str | None,
+    passphrase: str | None,
+    webhook_key: str | None,
     allowed_hosts: str,
     cors_allowed_origins: str,
     **options: Any,
@@ -97,12 +103,21 @@ def serve_(
             f"A server with accounts needs {serving.PASSWORD} and {serving.SECRET_KEY} in its environment: "
             "set both, or start it with --no-auth where only trusted people reach it."
         )
+    names, origins = _names(allowed_hosts), _names(cors_allowed_origins)
+    hosts.check(names, origins)
     served = Serving(
         accounts=Accounts(admin, password, secret_key) if auth and password and secret_key else None,
-        allowed_hosts=_names(allowed_hosts),
-        cors_allowed_origins=_names(cors_allowed_origins),
+        allowed_hosts=names,
+        cors_allowed_origins=origins,
+        encryption=Encryption.told(passphrase, webhook_key),
         **options,
     )
+    if served.encryption is None:
+        click.echo(
+            "Warning: secrets of model providers and webhooks are kept in the database under keys that others know or "
+            f"that end with this process: set {encryption.PASSPHRASE} and {encryption.WEBHOOK_KEY}.",
+            err=True,
+        )
     if home:
         serve_home(home, port, served)
         return
@@ -148,7 +163,7 @@ def status(home: Home) -> None:
         sys.exit(_STORE_DOWN)
 
 
-def _announce(record: Record, home: Home, local: Local | None) -> None:
+def _announce(record: Running, home: Home, local: Local | None) -> None:
     click.echo(f"up: {record.tracking_uri} (process {record.pid})")
     accounts = local.serving.accounts if local and local.new_accounts else None
     if accounts and background.logs_in(record, accounts):
@@ -165,4 +180,4 @@ def _announce(record: Record, home: Home, local: Local | None) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow_server.errors import ServerError
-from mlflow_server.stack.service import Running, Service, listens
+from mlflow_server.processes import Running
+from mlflow_server.stack.service import Service, listens
 
 BUCKET = "mlflow"
 # Uploads that a killed store had not acknowledged lie under these names; listings leave them out.

@@ -17,9 +17,10 @@ import psutil
 import psycopg
 
 from mlflow_server.errors import ServerError
+from mlflow_server.processes import Running
 from mlflow_server.stack.identity import Identity, owner_of, refuse_another_s
 from mlflow_server.stack.programs import MAJOR, has, program
-from mlflow_server.stack.service import Running, Service
+from mlflow_server.stack.service import Service
 
 OWNER = "mlflow"
 

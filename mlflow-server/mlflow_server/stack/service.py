@@ -9,7 +9,6 @@ lock          held while it is being started
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -17,12 +16,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from mlflow_server.errors import ServerError
+from mlflow_server.processes import Running
 from mlflow_server.stack.identity import SAME, Identity
 
 _START_SECONDS = 60
@@ -30,28 +30,6 @@ _STOP_SECONDS = 20
 _LOOK_SECONDS = 0.05
 _LOG_BYTES = 16 * 1024 * 1024
 _PORTS_TRIED = 3
-
-
-@dataclass(frozen=True)
-class Running:
-    """A process that serves on a port of 127.0.0.1; `started` tells it from another that got its number later.
-
-    `folder` is where its data lay when it was started.
-    """
-
-    pid: int
-    started: float
-    port: int
-    folder: str = ""
-
-    def process(self) -> psutil.Process | None:
-        """The process, or None when it is gone."""
-        try:
-            process = psutil.Process(self.pid)
-            alive = process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - self.started) < 1
-        except psutil.NoSuchProcess:
-            return None
-        return process if alive else None
 
 
 @dataclass(frozen=True)
@@ -80,11 +58,8 @@ class Service:
 
     def running(self) -> Running | None:
         """The process that serves, or None; a copied folder does not own the process of its original."""
-        try:
-            running = Running(**json.loads(self._record.read_text()))
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
-            return None
-        process = running.process()
+        running = Running.recorded_in(self._record)
+        process = running.process() if running else None
         return running if process and self._works_here(process, unknown=True) else None
 
     def start(
@@ -138,9 +113,7 @@ class Service:
                 **identity.user(),
             )
         started = Running(process.pid, psutil.Process(process.pid).create_time(), port, str(self.folder))
-        draft = self._record.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(started)))
-        draft.replace(self._record)
+        started.record_in(self._record)
         return started
 
     def _comes_up(self, started: Running, answers: Callable[[int], bool]) -> bool:
