@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mlflow_server.client import PASSWORD
@@ -20,7 +19,7 @@ def keep_password(home: Home | None, name: str, password: str) -> Path | None:
     if credentials.accounts.admin != name:
         return None
     changed = replace(credentials, accounts=replace(credentials.accounts, password=password))
-    write_private(home.folder / "credentials.json", json.dumps(asdict(changed), indent=2) + "\n")
+    changed.keep_in(home.folder)
     lines = home.client_environment.read_text().splitlines()
     kept = [
         f"export {PASSWORD}={shlex.quote(password)}" if line.startswith(f"export {PASSWORD}=") else line

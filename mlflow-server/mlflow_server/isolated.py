@@ -70,6 +70,7 @@ def prepare(project: Home, told: Settings) -> Local:
         confined=True,
         workers=told.workers or 1,
         metrics=project.folder / "metrics",
+        encryption=credentials.encryption,
     )
     return Local(serving, host.environment, new)
 

@@ -54,6 +54,7 @@ def prepare(home: Home, settings: Settings) -> Local:
         cors_allowed_origins=settings.cors_allowed_origins,
         workers=settings.workers or (1 if settings.embedded else min(_WORKERS, os.cpu_count() or 1)),
         metrics=None if settings.embedded else home.folder / "metrics",
+        encryption=credentials.encryption,
     )
     return Local(serving, environment, serving.accounts is not None and not _told(home))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mlflow_server import database_login, preflight, request_threads, workers
+from mlflow_server import database_login, encryption, preflight, request_threads, workers
 from mlflow_server.database import foreign_keys
 from mlflow_server.database.url import checked
 from mlflow_server.errors import ServerError
@@ -85,6 +85,8 @@ def _prepare(serving: Serving) -> None:
     try:
         with preflight.passed(serving):
             initialize_backend_stores(serving.backend_store_uri, serving.backend_store_uri, "mlflow-artifacts:/")
+            if serving.encryption:
+                encryption.take_over()
             if serving.accounts:
                 from mlflow.server.auth import bootstrap_admin_user
 

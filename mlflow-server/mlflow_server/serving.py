@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow_server import request_threads
+from mlflow_server.encryption import Encryption
 
 LOCALHOST = "127.0.0.1"
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -43,7 +44,8 @@ class Accounts:
 class Serving:
     """A tracking server: `backend_store_uri` is an SQLAlchemy URL, `artifacts_destination` a folder's or bucket's URI.
 
-    Without `accounts` whoever reaches the server may do everything. `projects` turns MLflow's workspaces on.
+    Without `accounts` whoever reaches the server may do everything, and without `encryption` whoever has the database
+    reads the secrets in it. `projects` turns MLflow's workspaces on.
     `confined`: not even an administrator has artifacts opened outside the destination, as others use the same store.
     """
 
@@ -56,6 +58,7 @@ class Serving:
     workers: int = 1
     metrics: Path | None = None
     confined: bool = False
+    encryption: Encryption | None = None
 
     def environment(self) -> dict[str, str]:
         """The environment variables that make MLflow serve this, all but those of `accounts`."""
@@ -76,6 +79,8 @@ class Serving:
             "_MLFLOW_SERVER_BOOT_ID": secrets.token_hex(16),
             **request_threads.ENVIRONMENT,
         }
+        if self.encryption:
+            environment |= self.encryption.environment()
         if self.cors_allowed_origins:
             environment["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(self.cors_allowed_origins)
         if self.metrics:
@@ -120,6 +125,8 @@ def options_environment(serving: Serving) -> dict[str, str]:
     }
     if serving.metrics:
         environment[METRICS] = str(serving.metrics)
+    if serving.encryption:
+        environment |= serving.encryption.environment()
     if serving.accounts:
         environment |= {
             ADMIN: serving.accounts.admin,

@@ -54,6 +54,8 @@ def secrets(postgres_home: Path) -> dict[str, str]:
         "OBJECTS_SECRET_ACCESS_KEY": kept["secret_access_key"],
         "ADMIN_PASSWORD": kept["accounts"]["password"],
         "SIGNING_KEY": kept["accounts"]["secret_key"],
+        "SECRETS_PASSPHRASE": kept["encryption"]["passphrase"],
+        "WEBHOOK_KEY": kept["encryption"]["webhook_key"],
     }
 
 

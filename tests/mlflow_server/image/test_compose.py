@@ -13,6 +13,7 @@ import psutil
 import psycopg
 import pytest
 import yaml
+from mlflow_server.encryption import Encryption
 from mlflow_server.serving import Accounts, Serving, options_environment
 from mlflow_server.stack.objects import ObjectStore
 from mlflow_server.stack.postgres import program
@@ -75,7 +76,7 @@ def test_the_server_is_told_what_up_tells_it(services: dict[str, Any], postgres_
     assert set(program_and_options[len(image.command) - 1 :: 2]) == {"--home", "--port"}
 
     names = {
-        *options_environment(Serving("", "", Accounts.generate(), metrics=Path())),
+        *options_environment(Serving("", "", Accounts.generate(), metrics=Path(), encryption=Encryption.generate())),
         *ObjectStore(Path(), "", "").environment(0),
     }
     addresses = {"postgres": "database:5432", "objects": "objects:9000"}
@@ -108,8 +109,8 @@ def test_every_image_is_named_by_its_digest_and_no_door_opens_beyond_this_machin
 def test_no_secret_stands_in_the_file_and_compose_refuses_to_start_without_them() -> None:
     services = yaml.safe_load((ROOM / "image" / "compose.yaml").read_text())["services"]
     values = {name: value for it in services.values() for name, value in it.get("environment", {}).items()}
-    secret = [name for name in values if re.search(r"PASSWORD|SECRET|KEY|BACKEND_STORE", name)]
-    assert len(secret) >= 7
+    secret = [name for name in values if re.search(r"PASSWORD|PASSPHRASE|SECRET|KEY|BACKEND_STORE", name)]
+    assert len(secret) >= 9
     for name in secret:
         assert ":?run secrets.sh first}" in values[name]
 
@@ -120,7 +121,9 @@ def test_the_secrets_are_made_once_for_their_owner_alone(tmp_path: Path, secrets
     made = subprocess.run(["sh", script], capture_output=True, text=True, timeout=30, check=True)
     kept = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
     assert set(kept) == set(secrets)
-    assert all(re.fullmatch(r"[0-9a-f]{20,}", value) for value in kept.values())
+    key = kept["WEBHOOK_KEY"]
+    assert Encryption.told(kept["SECRETS_PASSPHRASE"], key) == Encryption(kept["SECRETS_PASSPHRASE"], key)
+    assert all(re.fullmatch(r"[0-9a-f]{20,}", value) for value in set(kept.values()) - {key})
     assert len(set(kept.values())) == len(kept)
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert not any(value in made.stdout for value in kept.values())
@@ -129,6 +132,15 @@ def test_the_secrets_are_made_once_for_their_owner_alone(tmp_path: Path, secrets
     assert again.returncode == 1
     assert "nothing was changed" in again.stderr
     assert dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines()) == kept
+
+    # Of a release before.
+    lines = (tmp_path / ".env").read_text().splitlines(keepends=True)
+    (tmp_path / ".env").write_text("".join(line for line in lines if not line.startswith("WEBHOOK_KEY")))
+    subprocess.run(["sh", script], capture_output=True, text=True, timeout=30, check=True)
+    added = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
+    assert added | {"WEBHOOK_KEY": key} == kept
+    assert added["WEBHOOK_KEY"] != key
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("name", ["database", "objects", "mlflow"])

@@ -1,0 +1,112 @@
+"""Secrets that MLflow keeps in its database: under keys of the server's own, which outlast it and old homes' too."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import sqlalchemy
+from mlflow.exceptions import MlflowException
+from mlflow.utils.crypto import DEFAULT_KEK_PASSPHRASE, KEKManager, _decrypt_secret
+from mlflow_server.encryption import PASSPHRASE, WEBHOOK_KEY, Encryption
+from mlflow_server.errors import ServerError
+from mlflow_server.home import Home
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+VALUE = {"api_key": "sk-of-the-tests"}
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "key", "said"),
+    [
+        ("a passphrase", None, "only one of them is set"),
+        ("", "k" * 43, "only one of them is set"),
+        ("a passphrase", "too short", f"{WEBHOOK_KEY} is no key"),
+        ("a passphrase", "k" * 42 + "!", f"{WEBHOOK_KEY} is no key"),
+    ],
+)
+def test_keys_that_are_none_are_refused_by_name(passphrase: str | None, key: str | None, said: str) -> None:
+    with pytest.raises(ServerError, match=said):
+        Encryption.told(passphrase, key)
+
+
+def test_what_a_generator_of_secrets_makes_is_a_key() -> None:
+    generated = Encryption.generate()
+    assert Encryption.told(generated.passphrase, generated.webhook_key) == generated
+    letters = Encryption.told("a passphrase", "aZ9" * 14 + "q")
+    assert letters is not None
+    assert len(letters.webhook_key) == 44
+    assert Encryption.told(None, "") is None
+
+
+def test_a_server_told_no_keys_warns(tmp_path: Path) -> None:
+    stores = ["--backend-store-uri", f"sqlite:///{tmp_path}/none/mlflow.db", "--artifacts-destination", "file:///"]
+    command = [sys.executable, "-m", "mlflow_server", "serve", "--no-auth", "--port", "0", *stores]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "Warning: secrets of model providers" in done.stderr
+    assert f"set {PASSPHRASE} and {WEBHOOK_KEY}" in done.stderr
+
+
+def test_a_secret_is_kept_under_the_homes_own_passphrase_and_an_old_homes_is_taken_over(
+    run: Run, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    uri = run("up", home).stdout.split()[1]
+    api = f"{uri}/api/3.0/mlflow/gateway/secrets"
+    body = {"secret_name": "mine", "secret_value": VALUE, "provider": "openai"}
+    made = requests.post(f"{api}/create", json=body, timeout=30)
+    assert made.status_code == 200, made.text
+    hook = {"name": "h", "url": "https://example.com/", "secret": "whispered"}
+    hook["events"] = [{"entity": "REGISTERED_MODEL", "action": "CREATED"}]
+    assert requests.post(f"{uri}/api/2.0/mlflow/webhooks", json=hook, timeout=30).status_code == 200
+    own = json.loads((home / "credentials.json").read_text())["encryption"]["passphrase"]
+    with pytest.raises(MlflowException):
+        _opened(home, DEFAULT_KEK_PASSPHRASE)
+    assert _opened(home, own) == VALUE
+
+    run("down", home)
+    credentials = json.loads((home / "credentials.json").read_text())
+    _keep_as_of_old(home, own)
+    del credentials["encryption"]
+    (home / "credentials.json").write_text(json.dumps(credentials))
+    assert run("up", home).returncode == 0
+    renewed = json.loads((home / "credentials.json").read_text())
+    passphrase = renewed.pop("encryption")["passphrase"]
+    assert (renewed, passphrase != own) == (credentials, True)
+    assert _opened(home, passphrase) == VALUE
+    with pytest.raises(MlflowException):
+        _opened(home, DEFAULT_KEK_PASSPHRASE)
+
+
+def _row(connection: Any) -> Any:
+    return connection.execute(sqlalchemy.text("SELECT * FROM secrets")).mappings().one()
+
+
+def _opened(home: Path, passphrase: str) -> Any:
+    engine = sqlalchemy.create_engine(Home(home).database_uri)
+    with closing(engine.connect()) as connection:
+        row = _row(connection)
+    engine.dispose()
+    key = KEKManager(passphrase, kek_version=1)
+    return _decrypt_secret(row["encrypted_value"], row["wrapped_dek"], key, row["secret_id"], row["secret_name"])
+
+
+def _keep_as_of_old(home: Path, own: str) -> None:
+    """Wrap the secret's key under the passphrase that MLflow publishes."""
+    from mlflow.utils.crypto import rotate_secret_encryption
+
+    engine = sqlalchemy.create_engine(Home(home).database_uri)
+    with engine.begin() as connection:
+        row = _row(connection)
+        keys = KEKManager(own, kek_version=1), KEKManager(DEFAULT_KEK_PASSPHRASE, kek_version=1)
+        wrapped = rotate_secret_encryption(row["encrypted_value"], row["wrapped_dek"], *keys).wrapped_dek
+        connection.execute(sqlalchemy.text("UPDATE secrets SET wrapped_dek = :it"), {"it": wrapped})
+    engine.dispose()
