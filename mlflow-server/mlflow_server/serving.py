@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow_server import request_threads
+from mlflow_server import hosts, request_threads
 from mlflow_server.encryption import Encryption
 
 LOCALHOST = "127.0.0.1"
@@ -71,7 +71,9 @@ class Serving:
             "MLFLOW_ENABLE_WORKSPACES": str(self.projects).lower(),
             CONFINED: str(self.confined).lower(),
             "MLFLOW_RBAC_SEED_DEFAULT_ROLES": "false",  # a project has the roles of `projects`
-            "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(_with_any_port(self.allowed_hosts)),
+            "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts.with_any_port(self.allowed_hosts)),
+            # Set in a person's shell it would turn the checks of hosts and origins off.
+            "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
@@ -134,8 +136,3 @@ def options_environment(serving: Serving) -> dict[str, str]:
             SECRET_KEY: serving.accounts.secret_key,
         }
     return environment
-
-
-def _with_any_port(hosts: tuple[str, ...]) -> list[str]:
-    """MLflow compares the Host header with its port, which a client leaves out only where it is the scheme's."""
-    return [form for host in hosts for form in ((host,) if ":" in host else (host, f"{host}:*"))]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mlflow_server import hosts
 from mlflow_server.credentials import write_private
 from mlflow_server.errors import ServerError
 
@@ -52,7 +53,7 @@ class Settings:
     def told(self, **told: Any) -> Settings:
         """These settings with what was told now (not None): a database told replaces another, "" takes a URI back.
 
-        Raises `ServerError` where what was told contradicts itself.
+        Raises `ServerError` where what was told contradicts itself, or would let in everyone.
         """
         said: dict[str, Any] = {name: value for name, value in told.items() if value not in (None, ())}
         if said.get("postgres") and said.get("backend_store_uri"):
@@ -65,7 +66,9 @@ class Settings:
             said["postgres"] = False
         for uri in ("backend_store_uri", "artifacts_destination"):
             said.update({uri: None} if said.get(uri) == "" else {})
-        return replace(self, **said)
+        now = replace(self, **said)
+        hosts.check(now.allowed_hosts, now.cors_allowed_origins)
+        return now
 
     def keep_in(self, folder: Path) -> None:
         """Write them down; a database URI may hold a password, so only the owner can read them."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mlflow_server import background, encryption, serve, serving
+from mlflow_server import background, encryption, hosts, serve, serving
 from mlflow_server.commands.options import home_of, home_options
 from mlflow_server.condition import services, stores
 from mlflow_server.encryption import Encryption
