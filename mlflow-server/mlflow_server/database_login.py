@@ -24,11 +24,11 @@ class DatabaseLogin:
     """Logs in to a database with the password in a secret, which is JSON with `password`.
 
     `authorities` is a file of certificate authorities: the connection is TLS, and the database's certificate must be of
-    one of them and of its host. None leaves that to the URL.
+    one of them and of its host, whatever the URL says.
     """
 
     secret: str
-    authorities: Path | None
+    authorities: Path
     secrets_manager: Any
     _password: str | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -70,8 +70,6 @@ class DatabaseLogin:
             return self._password
 
     def _encryption(self, dialect: str) -> dict[str, Any]:
-        if self.authorities is None:
-            return {}
         if dialect == "mysql":
             return {"ssl": {"ca": str(self.authorities), "check_hostname": True}}
         return {"sslmode": "verify-full", "sslrootcert": str(self.authorities)}
@@ -81,8 +79,10 @@ class DatabaseLogin:
 def install() -> None:
     """Once in a process: log in so to every database whose URL has no password, where the environment names a secret.
 
-    `MLFLOW_DATABASE_SECRET_ARN` is the secret's ARN or name, `MLFLOW_DATABASE_CERTIFICATES` the file of authorities,
-    without which the connection is as the URL says.
+    `MLFLOW_DATABASE_SECRET_ARN` is the secret's ARN or name, `MLFLOW_DATABASE_CERTIFICATES` the file of authorities.
+
+    Raises:
+        ServerError: there is a secret and no such file, so that the password would go to whoever answers.
     """
     secret = os.environ.get(SECRET)
     if not secret:
@@ -91,8 +91,13 @@ def install() -> None:
     from sqlalchemy import Engine, event
 
     file = os.environ.get(CERTIFICATES)
-    authorities = Path(file) if file else None
-    if authorities and not authorities.is_file():
+    if not file:
+        raise ServerError(
+            f"{SECRET} is set and {CERTIFICATES} is not, so that the database's password would go to whoever answers: "
+            "name the file of its certificate authorities (https://truststore.pki.rds.amazonaws.com)."
+        )
+    authorities = Path(file)
+    if not authorities.is_file():
         raise ServerError(
             f"{CERTIFICATES} names {authorities}, which is no file: give the certificate authorities of the database."
         )

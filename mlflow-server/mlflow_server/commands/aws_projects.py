@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from mlflow_server.commands import account
@@ -96,17 +94,13 @@ def prepare_database(backend_store_uri: str, project_secret: str) -> None:
     from sqlalchemy.engine import make_url
 
     from mlflow_server import database_login, isolated
+    from mlflow_server.aws import kept_login
 
     with account.plain_errors():
-        text = account.client("secretsmanager").get_secret_value(SecretId=project_secret)["SecretString"]
-    try:
-        secret = json.loads(text)
-        name, password = str(secret["username"]), str(secret["password"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ServerError(f"The secret {project_secret} is no JSON with username and password: restore it.") from error
+        role = kept_login.read(account.client("secretsmanager"), project_secret)
     database_login.install()
-    isolated.make_database(make_url(backend_store_uri), name, password)
-    click.echo(f"The database {name} is there, for the role of the same name")
+    isolated.make_database(make_url(backend_store_uri), role.username, role.password)
+    click.echo(f"The database {role.username} is there, for the role of the same name")
 
 
 COMMANDS = (deploy_project, destroy_project, prepare_database)

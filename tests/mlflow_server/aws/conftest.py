@@ -6,19 +6,86 @@ import functools
 import http.server
 import os
 import pty
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
+
+from ...conftest import start_cloud
 
 # The cloud runs images on this very Python; the Dockerfile pins another by its digest.
 PYTHON_TAG = f"{sys.version_info.major}.{sys.version_info.minor}-slim"
+
+
+OPENSSL = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext"
+
+
+def certificate(folder: Path, name: str, subject: str = "IP:127.0.0.1") -> Path:
+    """A certificate, its own authority, beside its key."""
+    file = folder / f"{name}.crt"
+    subprocess.run(
+        [*OPENSSL.split(), f"subjectAltName={subject}", "-keyout", str(folder / f"{name}.key"), "-out", str(file)],
+        check=True,
+        capture_output=True,
+    )
+    return file
+
+
+class Encryption:
+    """TLS in front of a PostgreSQL whose build has none: it answers SSLRequest, and passes on what is in the TLS.
+
+    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
+    """
+
+    def __init__(self, port: int, certificate: Path) -> None:
+        self._behind = port
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError), client:
+            if client.recv(8) != struct.pack("!ii", 8, 80877103):
+                return
+            client.sendall(b"S")
+            with (
+                self._context.wrap_socket(client, server_side=True) as inside,
+                socket.create_connection(("127.0.0.1", self._behind)) as database,
+            ):
+                back = threading.Thread(target=_pass_on, args=(database, inside), daemon=True)
+                back.start()
+                _pass_on(inside, database)
+                back.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True)
@@ -90,9 +157,29 @@ def new_team(cloud: Any, bundle_url: str) -> Team:
 
 
 @pytest.fixture(scope="session")
-def bundle_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where RDS's certificate authorities are published, as far as these tests go."""
+def truststore(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a site that publishes certificate authorities, with its own certificate."""
     folder = tmp_path_factory.mktemp("truststore")
+    certificate(folder, "site")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cloud(truststore: Path) -> Iterator[Any]:
+    """A cloud whose builds trust that site."""
+    trusted = Path(os.environ.get("CURL_CA_BUNDLE") or certifi.where()).read_text()
+    bundle = truststore / "trusted.crt"
+    bundle.write_text(trusted + (truststore / "site.crt").read_text())
+    running = start_cloud(truststore / "cloud", CURL_CA_BUNDLE=str(bundle))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def bundle_url(truststore: Path) -> Iterator[str]:
+    """Where RDS's certificate authorities are published, as far as these tests go."""
+    folder = truststore / "published"
+    folder.mkdir()
     (folder / "global-bundle.pem").write_text("-----BEGIN CERTIFICATE-----\nan authority\n-----END CERTIFICATE-----\n")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -100,8 +187,11 @@ def bundle_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(truststore / "site.crt", truststore / "site.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/global-bundle.pem"
+        yield f"https://127.0.0.1:{server.server_port}/global-bundle.pem"
         server.shutdown()
 
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import struct
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,62 +21,7 @@ from mlflow_server.errors import ServerError
 from mlflow_server.stack.postgres import Postgres
 from sqlalchemy import create_engine, event, text
 
-OPENSSL = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-
-
-def certificate(folder: Path, name: str) -> Path:
-    """A certificate for 127.0.0.1, its own authority, beside its key."""
-    file = folder / f"{name}.crt"
-    subprocess.run(
-        [*OPENSSL.split(), "-keyout", str(folder / f"{name}.key"), "-out", str(file)], check=True, capture_output=True
-    )
-    return file
-
-
-class Encryption:
-    """TLS in front of a PostgreSQL whose build has none: it answers SSLRequest, and passes on what is in the TLS.
-
-    https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
-    """
-
-    def __init__(self, port: int, certificate: Path) -> None:
-        self._behind = port
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError), client:
-            if client.recv(8) != struct.pack("!ii", 8, 80877103):
-                return
-            client.sendall(b"S")
-            with (
-                self._context.wrap_socket(client, server_side=True) as inside,
-                socket.create_connection(("127.0.0.1", self._behind)) as database,
-            ):
-                back = threading.Thread(target=_pass_on, args=(database, inside), daemon=True)
-                back.start()
-                _pass_on(inside, database)
-                back.join()
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)
+from .conftest import Encryption, certificate
 
 
 @dataclass(frozen=True)
@@ -90,6 +30,7 @@ class Database:
 
     port: int
     authority: Path
+    behind: int
 
     def connected(self, password: str) -> psycopg.Connection:
         return psycopg.connect(
@@ -108,8 +49,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A PostgreSQL, its password and its certificate made for these tests."""
     folder = tmp_path_factory.mktemp("database")
     postgres = Postgres(folder / "postgres", "first-password")
-    encryption = Encryption(postgres.start().port, certificate(folder, "server"))
-    yield Database(encryption.port, folder / "server.crt")
+    behind = postgres.start().port
+    encryption = Encryption(behind, certificate(folder, "server"))
+    yield Database(encryption.port, folder / "server.crt", behind)
     encryption.close()
     postgres.stop()
 
@@ -199,6 +141,39 @@ def test_a_secret_that_cannot_be_read_is_named(login: DatabaseLogin, engine: Any
     login.secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:nowhere"
     with pytest.raises(ServerError, match=r"cannot be read from the secret arn:.*nowhere"):
         engine().connect()
+
+
+def test_a_password_is_sent_to_nobody_whose_certificate_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(database_login.SECRET, "arn:aws:secretsmanager:us-east-1:123456789012:secret:database")
+    monkeypatch.delenv(database_login.CERTIFICATES, raising=False)
+    with pytest.raises(ServerError, match="MLFLOW_DATABASE_CERTIFICATES is not, so that the database's password would"):
+        database_login.install.__wrapped__()
+
+
+@pytest.mark.parametrize("query", ["", "?sslmode=disable", "?sslmode=require"])
+def test_no_url_talks_the_login_out_of_verifying(
+    login: DatabaseLogin, database: Any, tmp_path: Path, query: str
+) -> None:
+    login.authorities = certificate(tmp_path, "another")
+    engine = create_engine(f"postgresql+psycopg://mlflow@127.0.0.1:{database.port}/mlflow{query}")
+    event.listen(engine, "do_connect", login.connect)
+    with pytest.raises(sqlalchemy.exc.OperationalError, match="certificate verify failed"):
+        engine.connect()
+
+
+def test_a_database_at_the_end_of_a_tunnel_is_verified_by_its_own_name(
+    login: DatabaseLogin, database: Any, tmp_path: Path
+) -> None:
+    encryption = Encryption(database.behind, certificate(tmp_path, "named", "DNS:db.example.com"))
+    login.authorities = tmp_path / "named.crt"
+    url = f"postgresql+psycopg://mlflow@db.example.com:{encryption.port}/mlflow?hostaddr=127.0.0.1"
+    try:
+        engine = create_engine(url)
+        event.listen(engine, "do_connect", login.connect)
+        assert encrypted(engine)
+        engine.dispose()
+    finally:
+        encryption.close()
 
 
 def test_authorities_that_are_no_file_are_named_before_anything_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
