@@ -15,7 +15,7 @@ from mlflow_server.aws.template import Template
 PRICES = Path(__file__).with_name("prices.yaml")
 _ZONES = 2
 _ENDPOINTS = 5
-_SECRETS = 3
+_SECRETS = 6
 _ALARMS = 4
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from mlflow_server.errors import ServerError
 
 _ROOM = Path(__file__).parents[2]
 _LOG_LINES = 12
+_BOTO3 = frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -64,7 +66,14 @@ def read_sources(python_tag: str, room: Path = _ROOM) -> Sources:
     files["Dockerfile"] = dockerfile.read_bytes()
     files["python-tag"] = f"{python_tag}\n".encode() if python_tag else b""
     files["registry_password.py"] = Path(__file__).with_name("registry_password.py").read_bytes()
+    files["registry_password.lock"] = _boto3_of(files["image/requirements.lock"].decode()).encode()
     return Sources(files)
+
+
+def _boto3_of(lock: str) -> str:
+    """What of a lock boto3 needs, hashes included: the build that logs in to the registry may do as it likes there."""
+    entries = re.split(r"\n(?=\S)", lock.rstrip("\n"))
+    return "".join(f"{entry}\n" for entry in entries if entry.partition("==")[0] in _BOTO3)
 
 
 def exists(ecr: Any, stack: Stack, tag: str) -> bool:

@@ -62,6 +62,10 @@ def test_what_goes_together_is_taken() -> None:
     [
         ({"ServerName": "Team_A"}, "--server-name is 'Team_A': give lower-case letters"),
         ({"ServerName": "a-name-too-long-for-it"}, "--server-name has 22 characters"),
+        (
+            {"CertificateBundleUrl": "http://example.com/a.pem"},
+            "--certificate-bundle-url is 'http://example.com/a.pem'",
+        ),
         ({"PauseAfterSeconds": "60"}, "--pause-after-seconds is '60': give 0, or 300 to 86400"),
         ({"BackupDays": "400"}, "--backup-days is '400': give a number from 1 to 35"),
         ({"ClientCidr": "everybody"}, "--client-cidr is 'everybody': give a range of IPv4 addresses"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +22,8 @@ from mlflow_server.aws.stack import Stack
 from mlflow_server.aws.tunnel import Tunnel
 from mlflow_server.errors import ServerError
 from mlflow_server.stack.postgres import Postgres
+
+from .conftest import Encryption, certificate
 
 SERVER = Stack("s", "s", "CREATE_COMPLETE", {}, {"ClusterName": "mlflow", "UsedSubnetIds": "a,b", "ServerGroupId": "g"})
 PROJECT = Stack("p", "p", "CREATE_COMPLETE", {}, {"DatabaseTask": "mlflow-wine-database:1", "Log": "/mlflow/wine"})
@@ -46,6 +50,11 @@ def test_a_project_is_deployed_beside_its_server_and_neither_can_touch_the_other
     environment = {each["name"]: each["value"] for each in container["environment"]}
     assert environment["MLFLOW_DATABASE_SECRET_ARN"] == own["DatabaseSecretArn"]
     assert environment["MLFLOW_ARTIFACTS_CONFINED"] == "true"
+    keys = {each["name"]: each["valueFrom"] for each in container["secrets"]}
+    of_server = {server["EncryptionSecretArn"], server["WebhookSecretArn"]}
+    assert {"MLFLOW_CRYPTO_KEK_PASSPHRASE", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"} < set(keys)
+    assert not of_server & set(keys.values())
+    assert environment["MLFLOW_DATABASE_CERTIFICATES"].endswith(".pem")
     iam = deployed.client("iam")
     role = iam.get_role(RoleName=resources["ServerRole"])["Role"]["Arn"]
     for action, resource, decision in (
@@ -77,15 +86,20 @@ def test_a_malformed_name_is_refused(deployed: Any, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, int]]:
-    """A database server as Aurora is to the task: its master may make databases."""
-    postgres = Postgres(tmp_path_factory.mktemp("database") / "postgres", "masters-password")
-    yield postgres, postgres.start().port
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, tuple[int, Path]]]:
+    """A database server as Aurora is to the task: its master may make databases. Its port, and behind TLS with that."""
+    folder = tmp_path_factory.mktemp("database")
+    postgres = Postgres(folder / "postgres", "masters-password")
+    port = postgres.start().port
+    encryption = Encryption(port, certificate(folder, "server"))
+    yield port, (encryption.port, folder / "server.crt")
+    encryption.close()
     postgres.stop()
 
 
-def prepare(cloud: Any, port: int, project: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def prepare(cloud: Any, encrypted: tuple[int, Path], project: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run what the task runs."""
+    port, authority = encrypted
     manager = cloud.client("secretsmanager")
 
     def secret(content: dict[str, str]) -> str:
@@ -96,6 +110,7 @@ def prepare(cloud: Any, port: int, project: dict[str, str]) -> subprocess.Comple
         **cloud.environment,
         "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg://mlflow@127.0.0.1:{port}/mlflow",
         "MLFLOW_DATABASE_SECRET_ARN": secret({"username": "mlflow", "password": "masters-password"}),
+        "MLFLOW_DATABASE_CERTIFICATES": str(authority),
         "MLFLOW_PROJECT_DATABASE_SECRET_ARN": secret(project),
     }
     return subprocess.run(
@@ -109,10 +124,10 @@ def prepare(cloud: Any, port: int, project: dict[str, str]) -> subprocess.Comple
 
 
 def test_the_task_makes_a_database_that_its_own_role_can_open_and_no_other_project(cloud: Any, database: Any) -> None:
-    _, port = database
+    port, behind_tls = database
     for name in ("wine", "beer"):
         for _ in range(2):  # deployed again, it is there already
-            done = prepare(cloud, port, {"username": f"project_{name}", "password": f"password-of-{name}"})
+            done = prepare(cloud, behind_tls, {"username": f"project_{name}", "password": f"password-of-{name}"})
             assert done.returncode == 0, done.stderr
     where = {"host": "127.0.0.1", "port": port, "user": "project_wine", "password": "password-of-wine"}
     with psycopg.connect(**where, dbname="project_wine") as connection:
@@ -218,6 +233,15 @@ def test_the_sources_of_an_image_make_the_same_archive_every_time(tmp_path: Path
     assert {"Dockerfile", "image/requirements.lock", "mlflow_server/serve.py", "registry_password.py"} <= set(
         first.files
     )
+    # The build that logs in to the registry installs what is locked, and no more than that needs.
+    needed, lock = {"boto3"}, first.files["registry_password.lock"].decode()
+    for name in needed | {"botocore", "s3transfer"}:
+        told = (
+            re.split(r"[ <>=!~;(]", each)[0] for each in importlib.metadata.requires(name) or () if "extra" not in each
+        )
+        needed |= set(told)
+    assert set(re.findall(r"(?m)^([a-z0-9-]+)==", lock)) == needed | {"six"}
+    assert lock.count("--hash=sha256:") >= len(needed)
     assert not [path for path in first.files if path.endswith((".yaml", ".pyc")) or "examples" in path]
     with pytest.raises(ServerError, match="run this from a checkout"):
         read_sources("", tmp_path)

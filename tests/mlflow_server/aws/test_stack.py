@@ -10,7 +10,9 @@ from typing import Any
 
 import cfnlint.decode
 import pytest
+from cryptography.fernet import Fernet
 from mlflow_server.aws.template import PROJECT, SERVER, read_template
+from mlflow_server.encryption import Encryption
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 LARGEST_BODY = 51_200
@@ -72,7 +74,68 @@ def test_no_secret_is_shown_or_stands_in_a_task(deployed: Any, container: dict[s
     assert {each["name"] for each in container["secrets"]} == {
         "MLFLOW_AUTH_ADMIN_PASSWORD",
         "MLFLOW_FLASK_SERVER_SECRET_KEY",
+        "MLFLOW_CRYPTO_KEK_PASSPHRASE",
+        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY",
     }
+
+
+def test_what_encrypts_the_secrets_in_the_database_is_generated_and_fits(
+    deployed: Any, container: dict[str, Any]
+) -> None:
+    manager, outputs = deployed.client("secretsmanager"), deployed.outputs()
+    passphrase, webhook_key = (
+        manager.get_secret_value(SecretId=outputs[name])["SecretString"]
+        for name in ("EncryptionSecretArn", "WebhookSecretArn")
+    )
+    told = Encryption.told(passphrase, webhook_key)
+    assert told is not None
+    Fernet(told.webhook_key)
+    assert len(passphrase) >= 32
+    injected = {each["name"]: each["valueFrom"] for each in container["secrets"]}
+    assert injected["MLFLOW_CRYPTO_KEK_PASSPHRASE"] == outputs["EncryptionSecretArn"]
+    assert injected["MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"] == outputs["WebhookSecretArn"]
+    iam, role = deployed.client("iam"), deployed.resources()["StartRole"]
+    for arn in (outputs["EncryptionSecretArn"], outputs["WebhookSecretArn"]):
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=iam.get_role(RoleName=role)["Role"]["Arn"],
+            ActionNames=["secretsmanager:GetSecretValue"],
+            ResourceArns=[arn],
+        )
+        assert answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
+
+
+def test_builds_and_jobs_have_an_account_of_their_own(deployed: Any) -> None:
+    outputs = deployed.outputs()
+    held = deployed.client("secretsmanager").get_secret_value(SecretId=outputs["CicdSecretArn"])["SecretString"]
+    assert json.loads(held)["username"] == "cicd"
+    assert len(json.loads(held)["password"]) >= 32
+    assert outputs["CicdSecretArn"] != outputs["AdministratorSecretArn"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "deleted", "replaced"),
+    [
+        ("Database", "Snapshot", "Snapshot"),
+        ("ArtifactBucket", "RetainExceptOnCreate", "Retain"),
+        ("Key", "RetainExceptOnCreate", "Retain"),
+        ("EncryptionSecret", "RetainExceptOnCreate", "Retain"),
+        ("WebhookSecret", "RetainExceptOnCreate", "Retain"),
+    ],
+)
+def test_what_holds_or_opens_data_outlives_its_removal_and_its_replacement(
+    resource: str, deleted: str, replaced: str
+) -> None:
+    found = read_template().resources[resource]
+    assert (found["DeletionPolicy"], found["UpdateReplacePolicy"]) == (deleted, replaced)
+
+
+def test_credentials_of_another_account_take_nothing_out_by_the_endpoint_of_s3(deployed: Any) -> None:
+    endpoints = deployed.client("ec2").describe_vpc_endpoints(VpcEndpointIds=[deployed.resources()["S3Endpoint"]])
+    policy = json.loads(endpoints["VpcEndpoints"][0]["PolicyDocument"])
+    free = [each for each in policy["Statement"] if "Condition" not in each]
+    assert [each["Action"] for each in free] == ["s3:GetObject"]
+    (ours,) = (each for each in policy["Statement"] if "Condition" in each)
+    assert ours["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
 
 
 def test_a_task_is_told_everything_that_serve_reads(deployed: Any, container: dict[str, Any]) -> None:
@@ -81,6 +144,7 @@ def test_a_task_is_told_everything_that_serve_reads(deployed: Any, container: di
     told, outputs = environment(container), deployed.outputs()
     assert told[serving.BACKEND] == outputs["DatabaseUrl"]
     assert told["MLFLOW_DATABASE_SECRET_ARN"] == outputs["DatabaseSecretArn"]
+    assert told["MLFLOW_DATABASE_CERTIFICATES"] == "/opt/mlflow-server/rds-certificates.pem"
     assert told[serving.ARTIFACTS] == outputs["ArtifactRoot"]
     assert (told[serving.AUTH], told[serving.PROJECTS], told[serving.ADMIN]) == ("true", "false", "admin")
     assert (told["MLFLOW_HOST"], told["MLFLOW_PORT"], told[serving.WORKERS]) == ("0.0.0.0", "5000", "1")  # noqa: S104
@@ -99,6 +163,7 @@ def test_the_service_keeps_two_tasks_and_goes_back_by_itself(deployed: Any, cont
     assert found["deploymentConfiguration"]["minimumHealthyPercent"] == 100
     assert found["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
     assert found["enableExecuteCommand"] is True
+    assert found["desiredCount"] == 2
     assert found["loadBalancers"][0]["targetGroupArn"] == resources["TargetGroup"]
     scaling = deployed.client("application-autoscaling")
     where = {"ServiceNamespace": "ecs", "ResourceIds": [f"service/{deployed.name}/server"]}
@@ -154,8 +219,14 @@ def test_the_server_may_touch_its_artifacts_and_its_own_secret_only(deployed: An
     role = iam.get_role(RoleName=resources["ServerRole"])["Role"]["Arn"]
     bucket = f"arn:aws:s3:::{outputs['ArtifactBucket']}"
 
-    def allowed(action: str, resource: str) -> bool:
-        told = iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource])
+    def allowed(action: str, resource: str, prefix: str | None = None) -> bool:
+        context = [{"ContextKeyName": "s3:prefix", "ContextKeyValues": [prefix], "ContextKeyType": "string"}]
+        told = iam.simulate_principal_policy(
+            PolicySourceArn=role,
+            ActionNames=[action],
+            ResourceArns=[resource],
+            ContextEntries=context if prefix is not None else [],
+        )
         return bool(told["EvaluationResults"][0]["EvalDecision"] == "allowed")
 
     assert allowed("s3:PutObject", f"{bucket}/artifacts/1/model")
@@ -164,6 +235,10 @@ def test_the_server_may_touch_its_artifacts_and_its_own_secret_only(deployed: An
     assert allowed("secretsmanager:GetSecretValue", outputs["DatabaseSecretArn"])
     assert not allowed("secretsmanager:GetSecretValue", outputs["AdministratorSecretArn"])
     assert not allowed("rds:DeleteDBCluster", "*")
+    assert allowed("s3:ListBucket", bucket, "artifacts/1")
+    for elsewhere in ("", "image/", "projects/wine/artifacts/", "artifactsof/"):
+        assert not allowed("s3:ListBucket", bucket, elsewhere)
+    assert not allowed("s3:ListBucket", bucket)
 
 
 def test_alarms_and_logs_tell_what_went_wrong(deployed: Any) -> None:
