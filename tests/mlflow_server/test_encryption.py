@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy
+from cryptography.fernet import Fernet
 from mlflow.exceptions import MlflowException
 from mlflow.utils.crypto import DEFAULT_KEK_PASSPHRASE, KEKManager, _decrypt_secret
 from mlflow_server.encryption import PASSPHRASE, WEBHOOK_KEY, Encryption
@@ -64,10 +65,13 @@ def test_a_secret_is_kept_under_the_homes_own_passphrase_and_an_old_homes_is_tak
     body = {"secret_name": "mine", "secret_value": VALUE, "provider": "openai"}
     made = requests.post(f"{api}/create", json=body, timeout=30)
     assert made.status_code == 200, made.text
-    hook = {"name": "h", "url": "https://example.com/", "secret": "whispered"}
-    hook["events"] = [{"entity": "REGISTERED_MODEL", "action": "CREATED"}]
-    assert requests.post(f"{uri}/api/2.0/mlflow/webhooks", json=hook, timeout=30).status_code == 200
-    own = json.loads((home / "credentials.json").read_text())["encryption"]["passphrase"]
+    event = {"entity": "REGISTERED_MODEL", "action": "CREATED"}
+    # An address, which nobody need look up, and which nothing is sent to.
+    hook = {"name": "h", "url": "https://1.1.1.1/", "secret": "whispered", "events": [event]}
+    made = requests.post(f"{uri}/api/2.0/mlflow/webhooks", json=hook, timeout=30)
+    assert made.status_code == 200, made.text
+    own, key = json.loads((home / "credentials.json").read_text())["encryption"].values()
+    assert Fernet(key).decrypt(_row(home, "webhooks")["secret"]) == b"whispered"
     with pytest.raises(MlflowException):
         _opened(home, DEFAULT_KEK_PASSPHRASE)
     assert _opened(home, own) == VALUE
@@ -86,15 +90,17 @@ def test_a_secret_is_kept_under_the_homes_own_passphrase_and_an_old_homes_is_tak
         _opened(home, DEFAULT_KEK_PASSPHRASE)
 
 
-def _row(connection: Any) -> Any:
-    return connection.execute(sqlalchemy.text("SELECT * FROM secrets")).mappings().one()
+def _row(home: Path, table: str) -> Any:
+    """The only row of a table."""
+    engine = sqlalchemy.create_engine(Home(home).database_uri)
+    with closing(engine.connect()) as connection:
+        row = connection.execute(sqlalchemy.text(f"SELECT * FROM {table}")).mappings().one()  # noqa: S608 - the test's
+    engine.dispose()
+    return row
 
 
 def _opened(home: Path, passphrase: str) -> Any:
-    engine = sqlalchemy.create_engine(Home(home).database_uri)
-    with closing(engine.connect()) as connection:
-        row = _row(connection)
-    engine.dispose()
+    row = _row(home, "secrets")
     key = KEKManager(passphrase, kek_version=1)
     return _decrypt_secret(row["encrypted_value"], row["wrapped_dek"], key, row["secret_id"], row["secret_name"])
 
@@ -103,9 +109,8 @@ def _keep_as_of_old(home: Path, own: str) -> None:
     """Wrap the secret's key under the passphrase that MLflow publishes."""
     from mlflow.utils.crypto import rotate_secret_encryption
 
-    engine = sqlalchemy.create_engine(Home(home).database_uri)
+    row, engine = _row(home, "secrets"), sqlalchemy.create_engine(Home(home).database_uri)
     with engine.begin() as connection:
-        row = _row(connection)
         keys = KEKManager(own, kek_version=1), KEKManager(DEFAULT_KEK_PASSPHRASE, kek_version=1)
         wrapped = rotate_secret_encryption(row["encrypted_value"], row["wrapped_dek"], *keys).wrapped_dek
         connection.execute(sqlalchemy.text("UPDATE secrets SET wrapped_dek = :it"), {"it": wrapped})
