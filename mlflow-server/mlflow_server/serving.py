@@ -77,6 +77,8 @@ class Serving:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
+            # Else whoever asks which models there are has this server fetch a hundred lists of them from elsewhere.
+            "MLFLOW_MODEL_CATALOG_URI": "",
             "_MLFLOW_SGI_NAME": "uvicorn",
             "_MLFLOW_SERVER_BOOT_ID": secrets.token_hex(16),
             **request_threads.ENVIRONMENT,

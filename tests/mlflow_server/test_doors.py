@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,21 @@ def test_the_workers_counters_add_up_to_the_requests_there_were(ask: Callable[..
     for _ in range(20):
         assert ask(EXPERIMENT, Connection="close").status_code == 200
     assert {answered() for _ in range(4)} == {before + 20}  # whichever worker is asked
+
+
+def test_whoever_asks_for_models_of_providers_has_the_server_call_nobody(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as catalog:
+        monkeypatch.setenv("MLFLOW_MODEL_CATALOG_URI", f"http://127.0.0.1:{catalog.getsockname()[1]}")
+        done = run("up", tmp_path / "home")
+        gateway = f"{done.stdout.split()[1]}/ajax-api/3.0/mlflow/gateway"
+        for path in ("supported-providers", "supported-models", "provider-config?provider=openai"):
+            answer = requests.get(f"{gateway}/{path}", timeout=30)
+            assert (answer.status_code, "openai" in answer.text or "api_key" in answer.text) == (200, True)
+        catalog.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            catalog.accept()
 
 
 def test_counters_begin_anew_with_the_server(make_home: Callable[..., Path], run: Run) -> None:
