@@ -4,9 +4,13 @@ With `mlflow-server up`: `. .local/mlflow/client.env && python mlflow-server/exa
 
 from __future__ import annotations
 
+import logging
 import random
 
 import mlflow
+
+# The plugin sagemaker-mlflow, where it is installed, takes every address for an ARN, and MLflow warns at each request.
+logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 
 def main() -> None:

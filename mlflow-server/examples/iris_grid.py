@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from itertools import product
 
@@ -14,6 +15,9 @@ from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
+
+# The plugin sagemaker-mlflow, where it is installed, takes every address for an ARN, and MLflow warns at each request.
+logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 EXPERIMENT = "iris-grid"
 LEAF_NODES = range(2, 12)  # a tree has at least two leaves

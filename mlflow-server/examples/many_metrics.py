@@ -4,6 +4,7 @@ One `log_metric` a number costs a request, and its commit in the database, 100,0
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,9 @@ import click
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+
+# The plugin sagemaker-mlflow, where it is installed, takes every address for an ARN, and MLflow warns at each request.
+logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 # The most that a server takes in one request: https://mlflow.org/docs/latest/api_reference/rest-api.html#log-batch
 BATCH = 1000

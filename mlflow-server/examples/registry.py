@@ -4,6 +4,8 @@ Stages (Staging, Production, Archived) are gone from what MLflow recommends: an 
 
 from __future__ import annotations
 
+import logging
+
 import click
 import mlflow
 from mlflow import MlflowClient, MlflowException
@@ -11,6 +13,9 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import infer_signature
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
+
+# The plugin sagemaker-mlflow, where it is installed, takes every address for an ARN, and MLflow warns at each request.
+logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 _REQUIREMENTS = ["mlflow==3.17.2", "scikit-learn==1.9.0", "skops==0.16.0"]
 _FEATURES, _SPECIES = load_iris(return_X_y=True, as_frame=True)

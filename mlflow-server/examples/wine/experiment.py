@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 from mlflow import MlflowClient, MlflowException
+
+# The plugin sagemaker-mlflow, where it is installed, takes every address for an ARN, and MLflow warns at each request.
+logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 EXPERIMENT = "wine"
 

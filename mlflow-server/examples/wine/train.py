@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
@@ -14,6 +15,9 @@ from sklearn.linear_model import ElasticNet
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 from wines import FEATURES, FILE, TARGET
+
+# The plugin sagemaker-mlflow, where it is installed, takes every address for an ARN, and MLflow warns at each request.
+logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 _SEED = 42
 # Named, since finding out what a model imports takes MLflow ten seconds a run.

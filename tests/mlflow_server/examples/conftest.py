@@ -28,14 +28,17 @@ def newcomer(postgres_home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def example(newcomer: dict[str, str], tmp_path: Path) -> Example:
-    """Run an example's script, or another program with words of its own, to its end."""
+    """Run an example's script, which warns of nothing in this environment, or another program, to its end."""
 
     def to_its_end(*words: str) -> subprocess.CompletedProcess[str]:
         script = EXAMPLES / words[0]
         command = [sys.executable, str(script), *words[1:]] if script.is_file() else list(words)
-        return subprocess.run(
+        done = subprocess.run(
             command, cwd=tmp_path, env=newcomer, capture_output=True, text=True, timeout=150, check=False
         )
+        if script.is_file():
+            assert "request_header" not in done.stderr
+        return done
 
     return to_its_end
 
