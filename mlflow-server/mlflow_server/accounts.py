@@ -7,6 +7,7 @@ manager   may do everything, deleting what others made and letting others in inc
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,11 @@ PERMISSIONS = {"reader": "READ", "member": "EDIT", "manager": "MANAGE"}
 HOLDERS = ("experiment", "registered_model", "prompt", "scorer")
 EVERYTHING = tuple((holder, "*") for holder in HOLDERS)
 _USERS, _GRANTS = "/2.0/mlflow/users", "/3.0/mlflow/users/permissions"
-_PASSWORD_LENGTH = 12
+# MLflow reads a login as ASCII where files and traces are asked for, and as UTF-8 elsewhere: only ASCII opens both.
+_NAME = re.compile(r"[!-9;-~]+")
+_LONGEST_NAME = 255  # of MLflow's column
+_PASSWORD = re.compile(r"[ -~]+")
+_PASSWORD_LENGTHS = 12, 256
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,34 @@ def new_password() -> str:
     return secrets.token_urlsafe(18)
 
 
+def check_name(name: str) -> None:
+    """Raises `ServerError` for a name with which nobody could log in, or that no database takes."""
+    if len(name) > _LONGEST_NAME:
+        raise ServerError(f"A user's name has at most {_LONGEST_NAME} characters, this one {len(name)}: shorten it.")
+    if not _NAME.fullmatch(name):
+        raise ServerError(
+            f"{name!r} cannot be a user's name: take visible characters of ASCII, without a colon or a space."
+        )
+
+
+def check_password(password: str) -> None:
+    """Raises `ServerError` for a password that is too short or too long, or would not open every door."""
+    least, most = _PASSWORD_LENGTHS
+    if not _PASSWORD.fullmatch(password) and password:
+        raise ServerError(
+            "A password is of printable ASCII characters, since MLflow reads others in two ways: take another one, "
+            "or none to be given one."
+        )
+    if len(password) < least:
+        raise ServerError(f"A password has at least {least} characters: take a longer one, or none to be given one.")
+    if len(password) > most:
+        raise ServerError(f"A password has at most {most} characters: take a shorter one, or none to be given one.")
+
+
 def create(client: Client, name: str, password: str, administrator: bool = False) -> None:
-    """Make an account; raises `ServerError` where there is one of that name, or the password is too short."""
-    _long_enough(password)
-    if not name.strip() or ":" in name or not name.isprintable():
-        raise ServerError(f"{name!r} cannot be a user's name: take one of visible characters, without a colon.")
+    """Make an account; raises `ServerError` where there is one of that name, or it or the password cannot be had."""
+    check_name(name)
+    check_password(password)
     try:
         client.send("POST", f"{_USERS}/create", username=name, password=password)
     except Refusal as refusal:
@@ -64,9 +92,9 @@ def create(client: Client, name: str, password: str, administrator: bool = False
 def set_password(client: Client, name: str, password: str) -> None:
     """Give an account another password; within ten seconds the old one opens nothing any more.
 
-    Raises `ServerError` where there is no such account, or the password is too short.
+    Raises `ServerError` where there is no such account, or the password cannot be had.
     """
-    _long_enough(password)
+    check_password(password)
     current = {"current_password": client.login.password} if name == client.login.username else {}
     find(client, name)
     client.send("PATCH", f"{_USERS}/update-password", username=name, password=password, **current)
@@ -130,10 +158,3 @@ def revoke(client: Client, name: str, kind: str, resource: str) -> bool:
 def _memberships(roles: list[dict[str, Any]]) -> tuple[Membership, ...]:
     # What is granted to one user alone stands in a role that MLflow names __user_<id>__.
     return tuple(Membership(role["workspace"], role["name"]) for role in roles if role["name"] in PERMISSIONS)
-
-
-def _long_enough(password: str) -> None:
-    if len(password) < _PASSWORD_LENGTH:
-        raise ServerError(
-            f"A password has at least {_PASSWORD_LENGTH} characters: take a longer one, or none to be given one."
-        )

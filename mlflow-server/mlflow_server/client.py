@@ -15,6 +15,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
+from mlflow_server.database import told
 from mlflow_server.errors import ServerError
 from mlflow_server.home import Home
 
@@ -107,12 +108,12 @@ class Client:
             )
         try:
             said = json.loads(text)
-            return Refusal(str(said["message"]), str(said["error_code"]))
+            return Refusal(told.reason(str(said["message"])), str(said["error_code"]))
         except (json.JSONDecodeError, KeyError, TypeError):
             pass
         if error.code == HTTPStatus.FORBIDDEN:
             return Refusal(f"{self.login.username} may not do this: ask an administrator.", "PERMISSION_DENIED")
-        return Refusal(f"{self.login.tracking_uri} answered {error.code}: {text[:200]}", str(error.code))
+        return Refusal(f"{self.login.tracking_uri} answered {error.code}: {told.reason(text)[:200]}", str(error.code))
 
 
 class _NoRedirect(HTTPRedirectHandler):

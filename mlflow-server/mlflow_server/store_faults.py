@@ -1,16 +1,20 @@
 """What a client is told when a store behind the server fails: a sentence, and whether trying again makes sense.
 
-MLflow 3.17 answers a failing object store, and a database that is gone where artifacts are asked for, with a bare 500.
+MLflow 3.17 answers a failing object store, and a database that is gone where artifacts are asked for, with a bare 500,
+and what a database refuses with the statement and all its values.
 Its clients try again after 408, 429 and 5xx but 507 (mlflow.utils.request_utils): so 503 where the fault may pass.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+
+from mlflow_server.database import told
 
 _LOG = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -37,6 +41,12 @@ _UNREACHABLE = Fault(
     "The artifact store does not answer this server, so files can neither be written nor read until it does; runs and "
     "metrics go on. Try again later, or ask who runs the server to look after the store.",
 )
+_NO_DATABASE = Fault(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "TEMPORARILY_UNAVAILABLE",
+    "The database does not answer this server, so nothing can be logged or read until it does. Try again later, or ask "
+    "who runs the server to look after the database.",
+)
 _DISK = Fault(
     HTTPStatus.INSUFFICIENT_STORAGE,
     "INTERNAL_ERROR",
@@ -52,8 +62,7 @@ def fault_of(error: BaseException) -> Fault | None:
     from mlflow.exceptions import MlflowException
 
     if isinstance(error, MlflowException):
-        status = HTTPStatus(error.get_http_status_code())
-        return _DISK if _SQLITE_FULL in error.message else Fault(status, error.error_code, error.message)
+        return _of_mlflow(HTTPStatus(error.get_http_status_code()), error.error_code, str(error.message))
     if isinstance(error, OSError) and error.errno in _FULL:
         return _DISK
     if isinstance(error, ClientError):
@@ -84,11 +93,13 @@ def install(application: Any) -> None:
             raise error
         return jsonify(fault.as_json()), fault.status
 
-    def said_full(response: Any) -> Any:
-        if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE or _SQLITE_FULL not in response.get_data(True):
+    def said_plainly(response: Any) -> Any:
+        text = "" if response.status_code < HTTPStatus.BAD_REQUEST else response.get_data(as_text=True)
+        if not (told.of_sqlalchemy(text) or _SQLITE_FULL in text):
             return response
-        said, full = jsonify(_DISK.as_json()), _DISK.status
-        said.status_code = full
+        fault = _of_body(HTTPStatus(response.status_code), text)
+        said = jsonify(fault.as_json())
+        said.status_code = fault.status
         return said
 
     for kind in (BotoCoreError, ClientError, Boto3Error, OSError):
@@ -96,7 +107,24 @@ def install(application: Any) -> None:
         application.add_exception_handler(kind, answered)
     # Also what is raised before a request has found its handler, as where permissions are looked up.
     application.add_exception_handler(Exception, answered)
-    flask.after_request(said_full)
+    flask.after_request(said_plainly)
+
+
+def _of_mlflow(status: HTTPStatus, code: str, message: str) -> Fault:
+    """MLflow's own answer, in which it passes on what the database said."""
+    if _SQLITE_FULL in message:
+        return _DISK
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and told.of_sqlalchemy(message) and not told.has_statement(message):
+        return _NO_DATABASE
+    return Fault(status, code, told.reason(message))
+
+
+def _of_body(status: HTTPStatus, text: str) -> Fault:
+    try:
+        said = json.loads(text)
+        return _of_mlflow(status, str(said["error_code"]), str(said["message"]))
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return _of_mlflow(status, "INTERNAL_ERROR", text)
 
 
 def _told(error: Exception) -> Fault | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -11,9 +14,22 @@ from mlflow_server.client import Client, Refusal
 from mlflow_server.commands.options import server_options
 from mlflow_server.errors import ServerError
 
-_password = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input instead of making one."
-)
+
+def _password(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say where a password comes from; the command is given it, or None where it is to make one."""
+
+    @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of making one.")
+    @click.option("--secret", help="Take it from this secret of AWS, JSON with username and password: its ARN or name.")
+    @functools.wraps(command)
+    def with_password(name: str, password_stdin: bool, secret: str | None, **options: Any) -> Any:
+        if password_stdin and secret:
+            raise ServerError("--password-stdin and --secret name two passwords: give one of them.")
+        password = _kept(secret, name) if secret else _told() if password_stdin else None
+        return command(name=name, password=password, **options)
+
+    return with_password
+
+
 _role = click.argument("role", type=click.Choice(list(accounts.PERMISSIONS)))
 
 
@@ -22,23 +38,23 @@ _role = click.argument("role", type=click.Choice(list(accounts.PERMISSIONS)))
 @click.option("--admin", "is_administrator", is_flag=True, help="One who may do everything, in every project.")
 @_password
 @server_options
-def create_user(client: Client, name: str, is_administrator: bool, password_stdin: bool) -> None:
+def create_user(client: Client, name: str, is_administrator: bool, password: str | None) -> None:
     """Make an account. It sees nothing yet: `create-project --member`, or `grant`, lets it in."""
-    password = _told() if password_stdin else accounts.new_password()
-    accounts.create(client, name, password, is_administrator)
-    click.echo(f"user {name}" + ("" if password_stdin else f", password: {password} (shown this once)"))
+    new = password if password is not None else accounts.new_password()
+    accounts.create(client, name, new, is_administrator)
+    click.echo(f"user {name}" + ("" if password is not None else f", password: {new} (shown this once)"))
 
 
 @click.command("set-password")
 @click.argument("name")
 @_password
 @server_options
-def set_password(client: Client, name: str, password_stdin: bool) -> None:
+def set_password(client: Client, name: str, password: str | None) -> None:
     """Give an account another password; the old one opens nothing after ten seconds."""
-    password = _told() if password_stdin else accounts.new_password()
-    accounts.set_password(client, name, password)
-    kept = administrator.keep_password(client.login.home, name, password)
-    shown = "" if password_stdin else f", password: {password} (shown this once)"
+    new = password if password is not None else accounts.new_password()
+    accounts.set_password(client, name, new)
+    kept = administrator.keep_password(client.login.home, name, new)
+    shown = "" if password is not None else f", password: {new} (shown this once)"
     click.echo(f"user {name}{shown}" + (f"\nkept in {kept}" if kept else ""))
 
 
@@ -121,5 +137,18 @@ def _called(client: Client, experiment: str | None, model: str | None) -> str:
     return f"the project {client.workspace}" if place == "all it has" else f"{place} in {client.workspace}"
 
 
+def _kept(secret: str, name: str) -> str:
+    """The password in a secret, which must be of this account."""
+    from mlflow_server.aws import kept_login
+    from mlflow_server.commands import account
+
+    with account.plain_errors():
+        login = kept_login.read(account.client("secretsmanager"), secret)
+    if login.username != name:
+        raise ServerError(f"The secret {secret} is of the account {login.username}, not of {name}: name that account.")
+    return login.password
+
+
 def _told() -> str:
-    return sys.stdin.readline().rstrip("\n")
+    # What is no UTF-8 stays a character that no password has.
+    return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")

@@ -49,9 +49,7 @@ def test_what_is_not_there_is_named_with_what_is(refused: Any) -> None:
     assert "say with --project in which of them" in refused("grant", "admin", "member")
 
 
-def test_a_short_password_and_a_name_with_a_colon_are_refused(refused: Any) -> None:
-    assert "at least 12 characters" in refused("create-user", "shorty", "--password-stdin", input="short\n")
-    assert "without a colon" in refused("create-user", "a:b")
+def test_a_name_that_a_user_has_is_not_given_again(refused: Any) -> None:
     assert "There is a user admin already" in refused("create-user", "admin")
 
 
