@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,16 +76,28 @@ class Home:
         return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
     def make(self) -> None:
-        """Make the folder where there is none; raises `ServerError` where it cannot be made or written to."""
+        """Make the folder where there is none, for its owner alone.
+
+        Raises `ServerError` where it cannot be made or written to.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.artifacts.mkdir(exist_ok=True)
             for folder in (self.folder, self.artifacts):
                 tempfile.TemporaryFile(dir=folder).close()
+                self._make_private(folder)
         except OSError as error:
             raise ServerError(
                 f"{self.folder} cannot be used ({error.strerror}): name another folder with --home."
             ) from error
+
+    def _make_private(self, folder: Path) -> None:
+        """Shut others out of a folder, but for whom root has PostgreSQL served as, and not of a place for everyone."""
+        found, database = folder.stat(), self.folder / "postgres"
+        if found.st_uid != os.geteuid() or found.st_mode & stat.S_ISVTX:
+            return
+        passed = folder == self.folder and database.exists() and database.stat().st_uid != found.st_uid
+        folder.chmod(0o711 if passed else 0o700)
 
     def lock(self) -> IO[str]:
         """Hold the folder until the returned file is closed; raises `ServerError` where another process holds it."""

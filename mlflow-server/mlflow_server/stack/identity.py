@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,9 @@ def owner_of(data: Path, program: Path) -> Identity:
     identity = Identity(uid=user.pw_uid, gid=user.pw_gid)
     identity.owns(data if found else data.parent)
     os.chown(data.parent, user.pw_uid, user.pw_gid)
+    # A server's folder is shut to others: this one gets to the database through it, and sees nothing else there.
+    above = data.parent.parent
+    above.chmod(stat.S_IMODE(above.stat().st_mode) | 0o011)
     for needed in (program, data.parent):
         if subprocess.run(["/bin/sh", "-c", 'test -x "$0"', str(needed)], check=False, **identity.user()).returncode:
             raise ServerError(

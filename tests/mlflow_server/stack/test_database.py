@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import psutil
 import psycopg
 import pytest
 from mlflow_server.errors import ServerError
+from mlflow_server.home import Home
 from mlflow_server.stack.postgres import Postgres
 
 _SCRIPT = """
@@ -149,7 +151,9 @@ def test_root_without_user_namespaces_has_nobody_serve(monkeypatch: pytest.Monke
     # Where nobody can get to, as pytest's own folders are not.
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("PATH", folder)
-        postgres = Postgres(Path(folder, "home", "postgres"), "secret")
+        home = Home(Path(folder, "home"))
+        home.make()
+        postgres = Postgres(home.folder / "postgres", "secret")
         with pytest.raises(ServerError, match="the user nobody cannot reach"):
             postgres.start()
         Path(folder).chmod(0o755)
@@ -162,6 +166,11 @@ def test_root_without_user_namespaces_has_nobody_serve(monkeypatch: pytest.Monke
             again = postgres.start().process()
             assert again is not None
             assert again.username() == "nobody"
+            home.make()
+            assert (stat.S_IMODE(home.folder.stat().st_mode), stat.S_IMODE(home.artifacts.stat().st_mode)) == (
+                0o711,
+                0o700,
+            )
         finally:
             postgres.stop()
 

@@ -81,6 +81,7 @@ def test_an_embedded_home_comes_back_as_it_was(cli: Cli, small_home: Path, archi
     assert (restored / model).read_bytes() == (small_home / model).read_bytes()
     assert Settings.kept_in(restored) == Settings.kept_in(small_home)
     assert stat.S_IMODE((restored / "settings.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE(restored.stat().st_mode) == 0o700
     assert sorted(path.name for path in restored.parent.iterdir()) == ["home"]
 
 
