@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from mlflow_server import guard, login
+from mlflow_server import graphql_requests, guard, login
 from mlflow_server.client_versions import noting_clients
 from mlflow_server.request_threads import RequestThreads
 from mlflow_server.serving import CONFINED
@@ -22,12 +22,14 @@ def create() -> Any:
         from mlflow.server.fastapi_app import app
 
         store_faults.install(app)
+        graphql_requests.install()
         return noting_clients(RequestThreads(app))
     from mlflow.server.auth import create_app
 
     application = create_app()
     login.note_failures()
     store_faults.install(application)
+    graphql_requests.install()
     guard.install(
         application,
         destination=os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,10 @@ def test_nothing_is_answered_without_a_right_password(
     login: dict[str, str], path: str, account: tuple[str, str] | None
 ) -> None:
     assert requests.get(login["MLFLOW_TRACKING_URI"] + path, auth=account, timeout=30).status_code == 401
+
+
+def test_the_file_that_names_the_accounts_database_is_its_owners_alone(postgres_home: Path) -> None:
+    assert stat.S_IMODE((postgres_home / "accounts.ini").stat().st_mode) == 0o600
 
 
 def test_health_is_open_to_load_balancers(login: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -14,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import requests
 from mlflow import MlflowClient
+from mlflow_server.home import Home
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -29,6 +32,7 @@ def test_a_port_in_use_is_named_and_nothing_is_left_running(run: Run, tmp_path: 
     assert f"Port {port} on 127.0.0.1 cannot be had" in done.stderr
     assert "Traceback" not in done.stderr
     assert run("status", tmp_path / "home").stdout == "down\n"
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_home_that_cannot_be_made_is_refused(run: Run, tmp_path: Path) -> None:
@@ -44,6 +48,41 @@ def test_a_database_that_is_none_is_refused_by_name_and_with_advice(run: Run, tm
     done = run("up", tmp_path / "home")
     assert done.returncode == 1
     assert f"{tmp_path / 'home' / 'mlflow.db'} is none of SQLite's (file is not a database): restore" in done.stderr
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["mlflow.db"]
+
+
+def test_a_home_is_shut_to_other_users_of_the_machine_and_an_old_one_is_shut(
+    served_home: Path, tracking_uri: str, tmp_path: Path
+) -> None:
+    old = Home(tmp_path / "old")
+    for folder in (old.folder, old.artifacts):
+        folder.mkdir()
+        folder.chmod(0o755)
+    old.make()
+    for folder in (served_home, served_home / "artifacts", old.folder, old.artifacts):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+    everyones = Home(tmp_path / "tmp")
+    everyones.folder.mkdir()
+    everyones.folder.chmod(0o1777)
+    everyones.make()
+    assert stat.S_IMODE(everyones.folder.stat().st_mode) == 0o1777
+
+
+def test_what_asks_graphql_nothing_is_told_so(tracking_uri: str) -> None:
+    url = f"{tracking_uri}/graphql"
+    for answer in (
+        requests.get(url, timeout=30),
+        requests.post(url, data="x", timeout=30),
+        requests.post(url, json=[], timeout=30),
+        requests.post(url, json={"query": 1}, timeout=30),
+    ):
+        assert (answer.status_code, "Nothing is asked" in answer.text) == (400, True), answer.text
+    answer = requests.post(url, json={"query": "{"}, timeout=30)
+    assert (answer.status_code, "is no GraphQL" in answer.text) == (400, True)
+    asked = requests.post(
+        url, json={"query": '{mlflowGetExperiment(input:{experimentId:"0"}){experiment{name}}}'}, timeout=30
+    )
+    assert "Default" in asked.text
 
 
 def test_down_and_status_where_nothing_runs(run: Run, tmp_path: Path) -> None:

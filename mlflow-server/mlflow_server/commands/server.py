@@ -13,6 +13,7 @@ from mlflow_server.commands.options import home_of, home_options
 from mlflow_server.condition import services, stores
 from mlflow_server.encryption import Encryption
 from mlflow_server.errors import ServerError
+from mlflow_server.first_start import traceless
 from mlflow_server.foreground import serve_home, serve_with_stores
 from mlflow_server.home import Home
 from mlflow_server.local import Local, write_client_environment
@@ -48,6 +49,11 @@ _port = click.option(
 def up(home: Home, port: int, foreground: bool, **told: Any) -> None:
     """Start the server, and print its tracking URI once it answers; without options as it was last time."""
     settings = Settings.kept_in(home.folder).told(**told)
+    with traceless(home):
+        _up(home, port, foreground, settings)
+
+
+def _up(home: Home, port: int, foreground: bool, settings: Settings) -> None:
     home.make()
     warning = scarce_room(home.folder)
     if warning:
