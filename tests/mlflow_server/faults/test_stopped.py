@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,17 +89,31 @@ def test_without_its_database_the_server_says_so_and_asks_to_try_again(
     kill: Callable[[Path], None],
     up_again: Callable[[Path], None],
 ) -> None:
+    # One whom no worker remembers: who was let in just now may go on to files for some seconds.
+    stranger = replace(account(broken_home), login=("stranger", "a-password-of-hers"))
+    account(broken_home).made("users/create", username="stranger", password="a-password-of-hers")
     kill(broken_home / "postgres" / "service.json")
     try:
         answers = [
             account(broken_home).call("GET", "experiments/get?experiment_id=0"),
-            account(broken_home).call("GET", "../mlflow-artifacts/artifacts/0/some/artifacts/file"),
+            stranger.call("GET", "../mlflow-artifacts/artifacts/0/some/artifacts/file"),
         ]
         with pytest.raises(MlflowException, match="too many 503 error responses"):
             client.get_experiment("0")
+        listed = subprocess.run(
+            [sys.executable, "-m", "mlflow_server", "list-users", "--home", str(broken_home)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     finally:
         up_again(broken_home)
     assert [answer.status_code for answer in answers] == [503, 503], [answer.text for answer in answers]
+    assert answers[0].json()["message"].startswith("The database does not answer this server")
+    assert listed.returncode == 1
+    assert listed.stderr.startswith("Error: The database does not answer this server"), listed.stderr
+    for leaked in ("psycopg", "Background", "SQL"):
+        assert leaked not in listed.stderr + "".join(answer.text for answer in answers)
     assert client.get_experiment("0").name == "Default"
 
 
