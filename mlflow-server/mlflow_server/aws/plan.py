@@ -3,7 +3,7 @@ Pure: a stack's state and a change set's description go in, a plan that can be p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,8 @@ from mlflow_server.errors import ServerError
 _UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
 # The shell of a creation that failed or was never agreed to: it holds nothing, and nothing can be made of it.
 _SHELLS = frozenset({"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"})
-_HOLDS_DATA = frozenset({"AWS::RDS::DBCluster", "AWS::S3::Bucket"})
+# A key opens data, and so do the secrets of encryption: without them it is there and cannot be read.
+_HOLDS_DATA = frozenset({"AWS::RDS::DBCluster", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret"})
 _HALVES = frozenset({"CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"})
 
 
@@ -47,8 +48,8 @@ class Change:
 
     @property
     def loses_data(self) -> bool:
-        """Whether runs or artifacts would not be where they were."""
-        return self.type in _HOLDS_DATA and self.kind in (Kind.REPLACED, Kind.REMOVED)
+        """Whether runs or artifacts would, or might, not be where they were, or could not be read."""
+        return self.type in _HOLDS_DATA and self.kind in (Kind.MAYBE_REPLACED, Kind.REPLACED, Kind.REMOVED)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,23 @@ class Plan:
     action: Action
     changes: tuple[Change, ...]
     parameters: tuple[ParameterChange, ...] = ()
+
+    def refuse_losses(self, named: Collection[str]) -> None:
+        """Let data go only of the resources that were named for it.
+
+        Raises:
+            ServerError: the plan takes away, or may take away, what holds or opens data and was not named.
+        """
+        lost = [each for each in self.changes if each.loses_data and each.resource not in named]
+        if not lost:
+            return
+        whats = ", ".join(f"{each.resource} ({each.kind})" for each in lost)
+        options = " ".join(f"--replace {each.resource}" for each in lost)
+        raise ServerError(
+            f"This would take data away: {whats}. What comes in its place is empty, so deploy a second server beside "
+            f"it by --stack and --server-name, and move the data; or give {options}, if it is to go. "
+            "Nothing was changed."
+        )
 
 
 def action_for(status: str | None, stack_name: str) -> Action:

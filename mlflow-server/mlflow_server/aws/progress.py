@@ -93,14 +93,15 @@ class Progress:
             goes += [
                 f"database {remains.cluster} with all runs and models, and its backups",
                 f"bucket {remains.bucket} with all artifacts",
-                "key of database and secrets, after 30 days in which that can be called off",
+                "key of the database and two secrets that open credentials in it, after 30 days in which that can be "
+                "called off",
             ]
         else:
             goes.append(f"database {remains.cluster}")
             stays += [
                 "a final snapshot of the database with all runs and models",
                 f"bucket {remains.bucket} with all artifacts",
-                "key of the snapshot",
+                "key of the snapshot, and two secrets that open credentials in it",
             ]
         table = _table(f"Removing the MLflow server {remains.server}", "", "")
         for word, things in (("goes", goes), ("stays", stays)):

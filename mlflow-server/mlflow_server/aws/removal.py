@@ -40,6 +40,7 @@ class Removal:
     rds: Any
     elbv2: Any
     kms: Any
+    secrets_manager: Any
 
     def survey(self, stack: Stack) -> Remains:
         """Find what belongs to a server's stack, and the projects that use it."""
@@ -49,7 +50,7 @@ class Removal:
         )
 
     def carry_out(self, remains: Remains, *, data: bool) -> str | None:
-        """Delete the stack; with `data` the bucket, the final snapshot and the key as well. The snapshot that is kept.
+        """Delete the stack; with `data` the bucket, the final snapshot and what opens it. The snapshot that is kept.
 
         Raises:
             ServerError: something of it cannot be deleted.
@@ -64,6 +65,9 @@ class Removal:
             self._remove_bucket(remains.bucket)
         for snapshot in new:
             self.rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=snapshot)
+        for name in ("EncryptionSecretArn", "WebhookSecretArn"):
+            if secret := remains.stack.outputs.get(name):
+                self.secrets_manager.delete_secret(SecretId=secret, RecoveryWindowInDays=_KEY_WAITS_DAYS)
         key = remains.stack.outputs.get("KeyArn")
         if key:
             self.kms.schedule_key_deletion(KeyId=key.rpartition("/")[2], PendingWindowInDays=_KEY_WAITS_DAYS)

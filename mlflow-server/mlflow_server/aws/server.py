@@ -3,7 +3,7 @@ A new stack is made without the service, since an image needs the repository fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +32,14 @@ class Intention:
 
 @dataclass(frozen=True)
 class Server:
-    """The server's stack; `agreed` asks the person who deploys, once."""
+    """The server's stack; `agreed` asks the person who deploys, once, `replaced` are resources whose data may go."""
 
     deployment: Deployment
     build: ImageBuild
     ecr: Any
     planned: Callable[[Proposal, bool], None]
     agreed: Callable[[], bool]
+    replaced: Collection[str] = ()
 
     def deploy(self, wanted: Intention, *, service: bool = True) -> tuple[Stack, bool]:
         """Deploy what is wanted, up to the repository only without `service`; the stack, and whether it has changed.
@@ -91,7 +92,14 @@ class Server:
 
     def _straight(self, values: Mapping[str, str]) -> Stack | None:
         proposal = self.deployment.propose(values)
-        return self.deployment.carry_out(proposal) if proposal else None
+        if proposal is None:
+            return None
+        try:
+            proposal.plan.refuse_losses(self.replaced)
+        except ServerError:
+            self.deployment.withdraw(proposal)
+            raise
+        return self.deployment.carry_out(proposal)
 
     def _build(self, wanted: Intention, stack: Stack) -> None:
         if wanted.sources is None:
@@ -102,12 +110,7 @@ class Server:
     def _ask(self, proposal: Proposal, *, builds: bool) -> None:
         try:
             self.planned(proposal, builds)
-            lost = [each for each in proposal.plan.changes if each.loses_data]
-            if lost:
-                raise ServerError(
-                    f"This would take {', '.join(each.resource for each in lost)} away and make an empty one: deploy a "
-                    "second server beside it by --stack and --server-name, and move the data. Nothing was changed."
-                )
+            proposal.plan.refuse_losses(self.replaced)
             agreed = self.agreed()
         except BaseException:
             self.deployment.withdraw(proposal)

@@ -46,7 +46,15 @@ def _template_options() -> tuple[click.Option, ...]:
     help="Parameters in a YAML file, such as `size: medium`; options win over it.",
 )
 @click.option("--without-service", is_flag=True, help="Stop when database, bucket and repository are there.")
-def deploy(stack: str, yes: bool, file: Path | None, without_service: bool, **told: str | None) -> None:
+@click.option(
+    "--replace",
+    multiple=True,
+    metavar="RESOURCE",
+    help="Let go of what this resource holds or opens, such as Database; may be repeated. Without it that is refused.",
+)
+def deploy(
+    stack: str, yes: bool, file: Path | None, without_service: bool, replace: tuple[str, ...], **told: str | None
+) -> None:
     """Show plan and cost, ask, then make or change the server on AWS; what is not told stays as it is deployed."""
     from mlflow_server.aws import image, parameters
     from mlflow_server.aws.cost import estimates, read_prices
@@ -82,6 +90,7 @@ def deploy(stack: str, yes: bool, file: Path | None, without_service: bool, **to
             agreed=lambda: (
                 yes or account.agrees(lambda: click.confirm("Deploy this?", default=False), f"deploying {stack}")
             ),
+            replaced=replace,
         )
         deployed, changed = server.deploy(wanted, service=not without_service)
         if not changed:
@@ -173,7 +182,7 @@ def destroy(stack: str, yes: bool, delete_data: int) -> None:
             return
         removal = Removal(
             account.deployment_of(stack, read_template().request_body, stack, progress),
-            *(account.client(service) for service in ("s3", "rds", "elbv2", "kms")),
+            *(account.client(service) for service in ("s3", "rds", "elbv2", "kms", "secretsmanager")),
         )
         remains = removal.survey(found)
         if remains.projects:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow_server.aws.plan import Action, Change, Kind, Plan
+from mlflow_server.errors import ServerError
 
 HOST = "mlflow.example.com"
+OTHER = ("--replace", "ArtifactBucket")
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +63,31 @@ def test_a_second_deployment_changes_nothing_and_the_image_is_built_once(deploye
     assert built.stdout.splitlines()[-1].startswith(f"{deployed.outputs()['RepositoryUri']}:mlflow-")
 
 
-def test_a_change_that_would_leave_the_runs_behind_is_refused(deployed: Any) -> None:
-    done = deployed.run("deploy", "--yes", "--database-engine", "mysql")
-    assert done.returncode == 1
-    assert "This would take Database away and make an empty one" in done.stderr
-    assert deployed.status() == "UPDATE_COMPLETE"
+def test_a_change_that_would_leave_the_runs_behind_is_refused(deployed: Any, tmp_path: Path) -> None:
+    file = tmp_path / "server.yaml"
+    file.write_text("database_engine: mysql\n")
+    for options in (("--database-engine", "mysql", *OTHER), ("--parameters", str(file))):
+        done = deployed.run("deploy", "--yes", *options)
+        assert done.returncode == 1
+        assert "This would take data away: Database (replaced)" in done.stderr
+        assert "give --replace Database, if it is to go" in done.stderr
+        assert deployed.status() == "UPDATE_COMPLETE"
+
+
+@pytest.mark.parametrize("kind", [Kind.MAYBE_REPLACED, Kind.REPLACED, Kind.REMOVED])
+@pytest.mark.parametrize(
+    "type_", ["AWS::RDS::DBCluster", "AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SecretsManager::Secret"]
+)
+def test_what_holds_or_opens_data_goes_only_by_its_name(kind: Kind, type_: str) -> None:
+    plan = Plan(Action.UPDATE, (Change(kind, "Held", type_), Change(Kind.REPLACED, "Task", "AWS::ECS::TaskDefinition")))
+    for named in ((), ("Task", "held")):
+        with pytest.raises(ServerError, match=f"data away: Held \\({kind}\\).*give --replace Held, if"):
+            plan.refuse_losses(named)
+    plan.refuse_losses(("Held",))
+
+
+def test_what_is_changed_in_place_is_not_lost() -> None:
+    Plan(Action.UPDATE, (Change(Kind.CHANGED, "Database", "AWS::RDS::DBCluster"),)).refuse_losses(())
 
 
 def test_a_first_deployment_that_fails_says_why_and_is_taken_back(team: Any) -> None:
@@ -175,6 +199,8 @@ def test_a_removal_keeps_artifacts_runs_and_the_key_to_them(public: Any) -> None
     assert [f"as the snapshot {each['DBClusterSnapshotIdentifier']}" in done.stdout for each in snapshots] == [True]
     key = public.client("kms").describe_key(KeyId=outputs["KeyArn"])["KeyMetadata"]
     assert key["KeyState"] == "Enabled"
+    for name in ("EncryptionSecretArn", "WebhookSecretArn"):
+        assert public.client("secretsmanager").get_secret_value(SecretId=outputs[name])["SecretString"]
 
 
 # ---- without the internet -----------------------------------------------------------------------------------------
@@ -190,7 +216,7 @@ def test_a_server_without_a_way_out_is_changed_fails_and_is_removed_with_its_dat
     assert services == {"s3", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssmmessages"}
 
     # The bundle of authorities cannot be had: the stack stays as it was, and the log says why.
-    broken = team.run("deploy", "--yes", "--certificate-bundle-url", "http://127.0.0.1:9/global-bundle.pem")
+    broken = team.run("deploy", "--yes", "--certificate-bundle-url", "https://127.0.0.1:9/global-bundle.pem")
     assert broken.returncode == 1
     assert "The image could not be built" in broken.stderr
     assert "PRE_BUILD failed" in broken.stderr
@@ -204,6 +230,14 @@ def test_a_server_without_a_way_out_is_changed_fails_and_is_removed_with_its_dat
     assert "DatabaseReplica" in team.resources()
     found = team.described()
     assert {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}["Egress"] == "endpoints"
+
+    # A database goes when it is named, and leaves a snapshot.
+    former = team.outputs()["DatabaseCluster"]
+    other = team.run("deploy", "--yes", "--without-service", "--database-engine", "mysql", "--replace", "Database")
+    assert other.returncode == 0, other.stdout + other.stderr
+    assert team.outputs()["DatabaseCluster"] != former
+    kept = team.client("rds").describe_db_cluster_snapshots(DBClusterIdentifier=former, SnapshotType="manual")
+    assert len(kept["DBClusterSnapshots"]) == 1
 
     outputs, s3 = team.outputs(), team.client("s3")
     s3.put_object(Bucket=outputs["ArtifactBucket"], Key="artifacts/1/model", Body=b"first")
@@ -226,3 +260,5 @@ def test_a_server_without_a_way_out_is_changed_fails_and_is_removed_with_its_dat
     assert snapshots["DBClusterSnapshots"] == []
     key = team.client("kms").describe_key(KeyId=outputs["KeyArn"])["KeyMetadata"]
     assert key["KeyState"] == "PendingDeletion"
+    for name in ("EncryptionSecretArn", "WebhookSecretArn"):
+        assert "DeletedDate" in team.client("secretsmanager").describe_secret(SecretId=outputs[name])
