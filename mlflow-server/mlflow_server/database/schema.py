@@ -1,4 +1,4 @@
-"""The schema in a database against the one this MLflow works with: the same, none yet, older or not known.
+"""The schema in a database against the one this MLflow works with: the same, none yet, older, not known or lost.
 
 MLflow keeps the revision of its tables in `alembic_version`, that of its accounts' in `alembic_version_auth`.
 https://mlflow.org/docs/latest/self-hosting/migration/
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+_VERSION_TABLES = {"runs": "alembic_version", "accounts": "alembic_version_auth"}
+# Tables that only a revision makes: a first start that was broken off before any goes on by itself.
+_REVISED = {"runs": "registered_models", "accounts": "experiment_permissions"}
+
+
 class Age(Enum):
     """How a schema stands to the one that is needed."""
 
@@ -24,11 +29,12 @@ class Age(Enum):
     SAME = "the same"
     OLDER = "older"
     UNKNOWN = "not known"
+    LOST = "tables without a revision"
 
 
 @dataclass(frozen=True)
 class Schema:
-    """One of MLflow's sets of tables: the revision `found` in a database (None: no tables) and the one `needed`."""
+    """One of MLflow's sets of tables: the revision `found` in a database (None: nothing says one), and the `needed`."""
 
     tables: str
     found: str | None
@@ -48,20 +54,26 @@ class Schema:
                 f"another program's: upgrade this server to the version that made it, restore a backup that is at "
                 f"revision {self.needed}, or name another database."
             )
+        if self.age is Age.LOST:
+            raise ServerError(
+                f"The database has tables for {self.tables}, but nothing in it says of which revision: restore a "
+                f"backup, or write the revision that they had into {_VERSION_TABLES[self.tables]} again (MLflow "
+                f"{version} makes {self.needed})."
+            )
 
 
 def runs(connection: Connection) -> Schema:
     """The schema of runs, models and everything else but accounts."""
     from mlflow.store.db.utils import _get_alembic_config
 
-    return _schema(connection, "runs", _get_alembic_config(""), "alembic_version")
+    return _schema(connection, "runs", _get_alembic_config(""))
 
 
 def accounts(connection: Connection) -> Schema:
     """The schema of users and permissions."""
     from mlflow.server.auth.db.utils import _get_alembic_config
 
-    return _schema(connection, "accounts", _get_alembic_config(""), "alembic_version_auth")
+    return _schema(connection, "accounts", _get_alembic_config(""))
 
 
 def check_alphabet(connection: Connection) -> None:
@@ -79,16 +91,18 @@ def check_alphabet(connection: Connection) -> None:
         )
 
 
-def _schema(connection: Connection, tables: str, config: Config, version_table: str) -> Schema:
+def _schema(connection: Connection, tables: str, config: Config) -> Schema:
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
+    from sqlalchemy import inspect
 
     script = ScriptDirectory.from_config(config)
     needed = script.get_current_head() or ""
-    heads = MigrationContext.configure(connection, opts={"version_table": version_table}).get_current_heads()
+    heads = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLES[tables]}).get_current_heads()
     found = ", ".join(heads) or None
     if found is None:
-        return Schema(tables, found, needed, Age.NONE)
+        lost = inspect(connection).has_table(_REVISED[tables])
+        return Schema(tables, found, needed, Age.LOST if lost else Age.NONE)
     known = {revision.revision for revision in script.walk_revisions()}
     age = Age.SAME if found == needed else Age.OLDER if found in known else Age.UNKNOWN
     return Schema(tables, found, needed, age)

@@ -76,17 +76,20 @@ class Sink:
 
 
 @contextmanager
-def drafted(path: Path) -> Iterator[Draft]:
+def drafted(path: Path, home: Path) -> Iterator[Draft]:
     """An archive to be filled, which appears at `path` in the end; only its owner can read it.
 
-    Raises `ServerError` where there is something at `path` already, and where it cannot be written (a full disk):
+    Of folders only one in `home` is made. Raises `ServerError` where there is something at `path` already, or no folder
+    for it, and where it cannot be written (a full disk):
     nothing of it is left then.
     """
     if path.exists():
         raise ServerError(f"{path} is there already: name another file for the backup.")
+    if not path.parent.is_dir() and path.parent.parent != home:
+        raise ServerError(f"There is no folder {path.parent} for the backup: make it, or name another place.")
     partial = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         partial.unlink(missing_ok=True)
         with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
             with zipfile.ZipFile(file, "w", compresslevel=1) as archive:
@@ -147,9 +150,11 @@ class Archive:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """A backup to read; raises `ServerError` where the file is none or is not whole."""
+    """A backup to read; raises `ServerError` where the file is not there, is none or is not whole."""
     try:
         file = zipfile.ZipFile(path)
+    except FileNotFoundError as error:
+        raise ServerError(f"There is no backup {path}: name a file that `mlflow-server backup` made.") from error
     except (zipfile.BadZipFile, OSError) as error:
         raise ServerError(
             f"{path} cannot be read as a backup ({error}): it is not one, or was cut short; take another copy of it."

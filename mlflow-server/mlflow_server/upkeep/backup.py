@@ -40,7 +40,7 @@ def back_up(home: Home, path: Path, now: datetime) -> Manifest:
     """
     settings = Settings.kept_in(home.folder)
     refuse_nothing(home, settings)
-    with drafted(path) as draft, database_of(home, settings) as database:
+    with drafted(path, home.folder) as draft, database_of(home, settings) as database:
         source = _source(home, database, settings, now)
         database.dump(draft)
         if settings.artifacts_destination is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mlflow_server import client_versions
 from mlflow_server.credentials import Credentials
-from mlflow_server.database import schema
+from mlflow_server.database import schema, told
 from mlflow_server.database.connection import alone, connected
 from mlflow_server.database.schema import Age, Schema
 from mlflow_server.database.url import checked
@@ -99,14 +99,14 @@ def upgrade(database: Database, now: datetime, clients_may_break: bool, say: Say
 def planned(database: Database, today: date, clients_may_break: bool, project: str | None = None) -> Plan:
     """What this MLflow would make of a database.
 
-    Raises `ServerError` where its tables are newer than this MLflow, somebody else works on it, or clients of another
-    major version called lately (unless they may break).
+    Raises `ServerError` where its tables are newer than this MLflow or of no known revision, somebody else works on it,
+    or clients of another major version called lately (unless they may break).
     """
     release = version("mlflow")
     with connected(checked(database.url)) as connection:
         plan = Plan(database, (schema.runs(connection), schema.accounts(connection)), project)
         for tables in plan.schemas:
-            if tables.age is Age.UNKNOWN:
+            if tables.age in (Age.UNKNOWN, Age.LOST):
                 tables.check(release)
         refuse_others(database, connection)
     major = int(release.partition(".")[0])
@@ -156,7 +156,8 @@ def _carry_out(plan: Plan, backup: Path | None) -> None:
     except (MlflowException, SQLAlchemyError, CommandError) as error:
         undo = f"restore {backup} into another folder" if backup else "go back to the snapshot"
         raise ServerError(
-            f"The tables could not be brought up to date: {error} Before the database is used again, {undo}."
+            f"The tables could not be brought up to date ({told.reason(str(error))}). "
+            f"Before the database is used again, {undo}."
         ) from error
     finally:
         engine.dispose()

@@ -15,10 +15,12 @@ import pytest
 from click.testing import CliRunner
 from mlflow.store.db.utils import _get_alembic_config, _get_latest_schema_revision
 from mlflow.store.tracking.dbmodels.initial_models import Base
-from mlflow_server import client_versions
+from mlflow_server import client_versions, preflight
 from mlflow_server.__main__ import main
 from mlflow_server.client_versions import ClientVersion
 from mlflow_server.credentials import Credentials
+from mlflow_server.errors import ServerError
+from mlflow_server.serving import Serving
 from mlflow_server.settings import Settings
 from mlflow_server.stack import postgres as stack
 from mlflow_server.stack.postgres import Postgres
@@ -75,6 +77,27 @@ def _refused(done: subprocess.CompletedProcess[str], words: str) -> None:
     assert done.returncode == 1, done.stdout
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_tables_of_an_unknown_revision_are_refused_by_up_and_upgrade_alike(cli: Cli, older_home: Path) -> None:
+    with closing(sqlite3.connect(older_home / "mlflow.db")) as connection, connection:
+        connection.execute("DELETE FROM alembic_version")
+    before = (older_home / "mlflow.db").read_bytes()
+    said = "has tables for runs, but nothing in it says of which revision"
+    serving = Serving(f"sqlite:///{older_home}/mlflow.db", older_home.as_uri())
+    with pytest.raises(ServerError, match=said), preflight.passed(serving):
+        pass
+    _refused(cli("upgrade", "--home", older_home), said)
+    assert (older_home / "mlflow.db").read_bytes() == before
+
+
+def test_a_step_that_fails_is_told_without_its_statement(cli: Cli, older_home: Path) -> None:
+    with closing(sqlite3.connect(older_home / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+    done = cli("upgrade", "--home", older_home, "--no-backup")
+    _refused(done, "could not be brought up to date (")
+    for leaked in ("SQL:", "Background", "ALTER TABLE", "CREATE TABLE"):
+        assert leaked not in done.stderr
 
 
 def _one(database: Path, query: str) -> object:
