@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -35,8 +35,7 @@ def services(home: Home, settings: Settings) -> dict[str, Service]:
     from mlflow_server.stack.postgres import Postgres
 
     if settings.shared_from:
-        shared = Home(Path(settings.shared_from))
-        return services(shared, Settings.kept_in(shared.folder))
+        return services(home.host, Settings.kept_in(home.host.folder))
     if not settings.postgres:
         return {}
     credentials, _ = Credentials.kept_in(home.folder)
@@ -50,8 +49,7 @@ def services(home: Home, settings: Settings) -> dict[str, Service]:
 def stores(home: Home, settings: Settings) -> Iterator[Store]:
     """The database and the artifact store of a home."""
     if settings.shared_from:
-        shared = Home(Path(settings.shared_from))
-        yield from stores(shared, Settings.kept_in(shared.folder))
+        yield from _of_project(home)
         return
     started = services(home, settings)
     if settings.backend_store_uri:
@@ -66,6 +64,18 @@ def stores(home: Home, settings: Settings) -> Iterator[Store]:
         yield _started("artifacts", "S3 (rclone)", started["objects"])
     else:
         yield _file("artifacts", "folder", home.artifacts)
+
+
+def _of_project(project: Home) -> Iterator[Store]:
+    """Its own database and prefix, which are there where those of its host are."""
+    from mlflow_server.isolated import artifacts_root, database_name
+
+    database, artifacts = stores(project.host, Settings.kept_in(project.host.folder))
+    if database.place.startswith("SQLite, "):
+        yield _file("database", "SQLite", Path(project.database_uri.removeprefix("sqlite:///")))
+    else:
+        yield replace(database, place=f"{database_name(project)} in {database.place}")
+    yield replace(artifacts, place=f"{artifacts_root(project)} in {artifacts.place}")
 
 
 def _started(purpose: str, kind: str, service: Service) -> Store:

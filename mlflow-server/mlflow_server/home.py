@@ -70,6 +70,11 @@ class Home:
         """The folder of a project that has a server of its own."""
         return Home(self.folder / "projects" / name)
 
+    @property
+    def host(self) -> Home:
+        """The folder of the server whose stores a project with a server of its own shares; it lies in there."""
+        return Home(self.folder.parents[1])
+
     def projects(self) -> list[str]:
         """The projects that have a server of their own, by name."""
         folder = self.folder / "projects"

@@ -36,18 +36,17 @@ def prepare(home: Home, settings: Settings) -> Local:
 
         return isolated.prepare(home, settings)
     credentials, _ = Credentials.kept_in(home.folder)
-    backend, artifacts = settings.backend_store_uri or home.database_uri, settings.artifacts_destination
+    backend = settings.backend_store_uri or home.database_uri
     environment: dict[str, str] = {}
     if settings.postgres:
         database = Postgres(home.folder / "postgres", credentials.database_password)
         backend = database.url(database.start().port)
-        if artifacts is None:
+        if settings.artifacts_destination is None:
             objects = ObjectStore(home.folder / "objects", credentials.access_key_id, credentials.secret_access_key)
             environment = objects.environment(objects.start().port)
-            artifacts = f"s3://{BUCKET}/artifacts"
     serving = Serving(
         backend_store_uri=backend,
-        artifacts_destination=artifacts or home.artifacts.as_uri(),
+        artifacts_destination=artifacts_root(home, settings),
         accounts=credentials.accounts if settings.asks_for_passwords else None,
         projects=bool(settings.projects),
         allowed_hosts=(*LOOPBACK, *settings.allowed_hosts),
@@ -57,6 +56,12 @@ def prepare(home: Home, settings: Settings) -> Local:
         encryption=credentials.encryption,
     )
     return Local(serving, environment, serving.accounts is not None and not _told(home))
+
+
+def artifacts_root(home: Home, settings: Settings) -> str:
+    """The URI below which the server of a home keeps artifacts."""
+    own = f"s3://{BUCKET}/artifacts" if settings.postgres else home.artifacts.as_uri()
+    return settings.artifacts_destination or own
 
 
 def _told(home: Home) -> bool:

@@ -16,6 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from mlflow_server import isolated
+from mlflow_server.home import Home
+from mlflow_server.settings import Settings
 
 MARK, VALUE = "for-alpha-alone", 73.25
 ATTACHMENT = "11111111-1111-1111-1111-111111111111"
@@ -156,6 +159,18 @@ def account_of(home: Path, made: str, name: str, workspace: str | None) -> Accou
     assert password, made
     assert uri
     return Account(uri[1], name, password[1], workspace)
+
+
+def project_of_another_home(folder: Path, uri: str, artifacts: str) -> Path:
+    """Make the home `folder` on stores that another home has too, with its isolated project `lab`, not served."""
+    host, lab = Home(folder), Home(folder).project("lab")
+    host.make()
+    lab.make()
+    Settings(backend_store_uri=uri, artifacts_destination=artifacts).keep_in(host.folder)
+    told = isolated.settings(host)
+    told.keep_in(lab.folder)
+    isolated.prepare(lab, told)
+    return folder
 
 
 @pytest.fixture(scope="session")

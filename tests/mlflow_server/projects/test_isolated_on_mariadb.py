@@ -8,8 +8,10 @@ from typing import Any
 
 import pymysql
 import pytest
+from mlflow_server.home import Home
+from mlflow_server.isolated import database_name
 
-from .conftest import Cli, account_of, made_by
+from .conftest import Cli, account_of, made_by, project_of_another_home
 
 
 def test_a_project_has_its_own_database_where_the_server_may_make_one(
@@ -29,12 +31,18 @@ def test_a_project_has_its_own_database_where_the_server_may_make_one(
     lara = account_of(home, done.stdout, "lara", None)
     made = made_by(lara, "x")
     assert lara.ask("GET", f"/get-artifact?run_id={made.run}&path=s.txt").status == 200
-    assert list((tmp_path / "projects" / "lab").rglob("s.txt"))
+    project = database_name(Home(home / "projects" / "lab"))
+    assert list((tmp_path / "projects" / project.removeprefix("project_")).rglob("s.txt"))
     password = Path(home / "projects" / "lab" / "credentials.json").read_text().split('"database_password": "')[1]
-    own = {"host": "127.0.0.1", "port": mariadb.port, "user": "project_lab", "password": password.split('"')[0]}
-    with pymysql.connect(**own, database="project_lab"):
+    own = {"host": "127.0.0.1", "port": mariadb.port, "user": project, "password": password.split('"')[0]}
+    with pymysql.connect(**own, database=project):
         pass
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
         pymysql.connect(**own, database="shared")
+    shown = cli(home, "status", "--project", "lab").stdout
+    assert f"database: {project} in shared at 127.0.0.1:{mariadb.port} (mysql)\n" in shown
+    other = project_of_another_home(tmp_path / "other", uri, (tmp_path / "artifacts").as_uri())
+    assert cli(other, "delete-project", "lab", "--with-data").stdout == "deleted project lab\n"
+    assert lara.ask("GET", f"/get-artifact?run_id={made.run}&path=s.txt").status == 200
     assert cli(home, "delete-project", "lab", "--with-data").returncode == 0
     assert not list(tmp_path.rglob("s.txt"))

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+from mlflow_server.home import Home
+from mlflow_server.isolated import database_name
+from mlflow_server.settings import Settings
+from mlflow_server.stack.postgres import Postgres
 
-from .conftest import Account, Cli, account_of, made_by
+from .conftest import Account, Cli, account_of, made_by, project_of_another_home
 
 API = "/api/2.0/mlflow"
 
@@ -44,7 +50,8 @@ def test_its_members_work_in_it_and_are_nobody_on_the_server_beside(isolated: tu
     assert beside.ask("GET", f"{API}/experiments/search?max_results=1").status == 401
     assert "lab  isolated, up: " in cli(home, "list-projects").stdout
     assert "lara" in cli(home, "list-users", "--project", "lab").stdout
-    assert "holds 1 runs, 1 registered models, 1 traces" in cli(home, "delete-project", "lab").stderr
+    holds = "1 experiments, 1 runs, 1 registered models or prompts, 1 traces, 1 logged models, artifacts"
+    assert f"The project lab holds {holds}:" in cli(home, "delete-project", "lab").stderr
     assert "There is a project lab already" in cli(home, "create-project", "lab", "--isolated").stderr
 
 
@@ -73,12 +80,47 @@ def test_not_even_its_administrator_reads_the_stores_outside_it(isolated: tuple[
             assert answer.status in (403, 404), answer
 
 
+def test_another_home_on_the_same_database_has_a_project_of_that_name_for_itself(
+    isolated: tuple[Path, str], cli: Cli, tmp_path: Path
+) -> None:
+    home, said = isolated
+    lara = account_of(home, said, "lara", None)
+    password = json.loads((home / "credentials.json").read_text())["database_password"]
+    port = json.loads((home / "postgres" / "service.json").read_text())["port"]
+    uri = Postgres(home / "postgres", password).url(port)
+    other = project_of_another_home(tmp_path / "other", uri, (tmp_path / "artifacts").as_uri())
+    assert lara.ask("GET", f"{API}/experiments/search?max_results=1").status == 200
+    assert cli(other, "delete-project", "lab", "--with-data").stdout == "deleted project lab\n"
+    assert lara.ask("GET", f"{API}/experiments/search?max_results=1").status == 200
+    with psycopg.connect(uri.replace("+psycopg", "")) as connection:
+        known = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'project_lab%'").fetchall()
+    assert known == [(database_name(Home(home / "projects" / "lab")),)]
+
+
+def test_a_project_with_experiments_or_artifacts_alone_is_not_deleted_unasked(tmp_path: Path, cli: Cli) -> None:
+    lab = tmp_path / "projects" / "lab"
+    lab.mkdir(parents=True)
+    Settings(auth=True, shared_from=str(tmp_path)).keep_in(lab)
+    with closing(sqlite3.connect(lab / "mlflow.db")) as connection, connection:
+        connection.execute("CREATE TABLE experiments (experiment_id integer)")
+        connection.execute("INSERT INTO experiments VALUES (0), (7)")
+    assert "holds 1 experiments: look at" in cli(tmp_path, "delete-project", "lab").stderr
+    with closing(sqlite3.connect(lab / "mlflow.db")) as connection, connection:
+        connection.execute("DELETE FROM experiments WHERE experiment_id = 7")
+    (lab / "artifacts").mkdir()
+    (lab / "artifacts" / "kept.txt").write_text("here")
+    assert "holds artifacts: look at" in cli(tmp_path, "delete-project", "lab").stderr
+    (lab / "artifacts" / "kept.txt").unlink()
+    assert cli(tmp_path, "delete-project", "lab").stdout == "deleted project lab\n"
+
+
 def test_its_role_opens_its_own_database_only(isolated: tuple[Path, str]) -> None:
     home, _ = isolated
     password = json.loads((home / "projects" / "lab" / "credentials.json").read_text())["database_password"]
     port = json.loads((home / "postgres" / "service.json").read_text())["port"]
-    login = {"host": "127.0.0.1", "port": port, "user": "project_lab", "password": password}
-    with psycopg.connect(**login, dbname="project_lab") as connection:
+    project = database_name(Home(home / "projects" / "lab"))
+    login = {"host": "127.0.0.1", "port": port, "user": project, "password": password}
+    with psycopg.connect(**login, dbname=project) as connection:
         row = connection.execute(
             "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
         )
@@ -99,14 +141,17 @@ def test_it_goes_down_and_up_alone_and_goes_with_all_it_had(isolated: tuple[Path
     done = cli(home, "up", "--project", "lab")
     assert done.returncode == 0, done.stderr
     assert lara.ask("GET", f"{API}/experiments/search?max_results=1").status == 200
+    shown = cli(home, "status", "--project", "lab").stdout
+    assert f"database: {database_name(Home(home / 'projects' / 'lab'))} in PostgreSQL on 127.0.0.1:" in shown
+    assert "artifacts: s3://mlflow/projects/lab/artifacts in S3 (rclone) on 127.0.0.1:" in shown
     assert cli(home, "delete-project", "lab", "--with-data").stdout == "deleted project lab\n"
     assert not (home / "projects" / "lab").exists()
     assert not [path for path in (home / "objects" / "data" / "mlflow" / "projects").rglob("*") if path.is_file()]
     shared = json.loads((home / "credentials.json").read_text())["database_password"]
     port = json.loads((home / "postgres" / "service.json").read_text())["port"]
     with psycopg.connect(f"postgresql://mlflow:{shared}@127.0.0.1:{port}/mlflow") as connection:
-        assert not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'project_lab'").fetchone()
-        assert not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'project_lab'").fetchone()
+        assert not connection.execute("SELECT 1 FROM pg_database WHERE datname LIKE 'project_lab%'").fetchone()
+        assert not connection.execute("SELECT 1 FROM pg_roles WHERE rolname LIKE 'project_lab%'").fetchone()
 
 
 def test_projects_without_accounts_are_refused_with_what_to_do(tmp_path: Path, cli: Cli) -> None:

@@ -72,6 +72,10 @@ def test_a_full_disk_leaves_neither_half_a_backup_nor_half_a_home(
 
 def test_an_embedded_home_comes_back_as_it_was(cli: Cli, small_home: Path, archive: Path, tmp_path: Path) -> None:
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    with zipfile.ZipFile(archive) as file:
+        taken = [name.partition("/")[0] for name in file.namelist()]
+    # A file that is logged meanwhile is then never named without being there.
+    assert taken.index("artifacts") > taken.index("database")
     restored = tmp_path / "elsewhere" / "home"
     done = cli("restore", "--home", restored, archive)
     assert done.returncode == 0, done.stderr
