@@ -71,7 +71,8 @@ def take_over() -> None:
     from mlflow.store.tracking.dbmodels.models import SqlGatewaySecret
     from mlflow.utils.crypto import DEFAULT_KEK_PASSPHRASE, KEKManager
 
-    with _get_tracking_store().ManagedSessionMaker(read_only=False) as session:
+    store: Any = _get_tracking_store()
+    with store.ManagedSessionMaker(read_only=False) as session:
         # In all workspaces; a key is derived from a passphrase in a third of a second.
         kept = session.query(SqlGatewaySecret).all()
         if not kept:
