@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlflow_server.client import PASSWORD
-from mlflow_server.credentials import Credentials, write_private
+from mlflow_server.credentials import Credentials
 from mlflow_server.home import Home
+from mlflow_server.private_file import write_private
 
 
 def keep_password(home: Home | None, name: str, password: str) -> Path | None:

@@ -40,12 +40,13 @@ def start(home: Home, port: int, settings: Settings) -> tuple[Running, Local | N
         try:
             local = prepare(home, settings)
             record = _started(home, port, local, running)
+            settings.keep_in(home.folder)
+            write_client_environment(home, local, record.tracking_uri)
         except BaseException:
             if running is None:
+                _stop_server(home)
                 stop_stores(home)
             raise
-        settings.keep_in(home.folder)
-        write_client_environment(home, local, record.tracking_uri)
         return record, local
 
 
@@ -56,12 +57,8 @@ def stop(home: Home) -> bool:
     # Before the stores that they share.
     projects = [stop(home.project(name)) for name in home.projects()]
     with home.changing():
-        record = home.running()
-        process = record.process() if record else None
-        if process is not None:
-            end(family(process))
-            home.leave()
-        return any((stop_stores(home), process is not None, *projects))
+        stopped = _stop_server(home)
+        return any((stop_stores(home), stopped, *projects))
 
 
 def healthy(record: Running) -> bool:
@@ -85,6 +82,16 @@ def logs_in(record: Running, accounts: Accounts) -> bool:
         return connection.getresponse().status == http.client.OK
     finally:
         connection.close()
+
+
+def _stop_server(home: Home) -> bool:
+    record = home.running()
+    process = record.process() if record else None
+    if process is None:
+        return False
+    end(family(process))
+    home.leave()
+    return True
 
 
 def _agree(home: Home, running: Running, port: int, settings: Settings) -> None:

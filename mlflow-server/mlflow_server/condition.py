@@ -30,19 +30,15 @@ class Store:
 
 def services(home: Home, settings: Settings) -> dict[str, Service]:
     """The programs that `up` starts as stores of a home, by what the person calls them."""
-    from mlflow_server.credentials import Credentials
-    from mlflow_server.stack.objects import ObjectStore
-    from mlflow_server.stack.postgres import Postgres
+    from mlflow_server.stack import objects, postgres
 
     if settings.shared_from:
         return services(home.host, Settings.kept_in(home.host.folder))
     if not settings.postgres:
         return {}
-    credentials, _ = Credentials.kept_in(home.folder)
-    started = {"database": Postgres(home.folder / "postgres", credentials.database_password).service}
+    started = {"database": postgres.service(home.folder / "postgres")}
     if settings.artifacts_destination is None:
-        key = credentials.access_key_id, credentials.secret_access_key
-        started["objects"] = ObjectStore(home.folder / "objects", *key).service
+        started["objects"] = objects.service(home.folder / "objects")
     return started
 
 

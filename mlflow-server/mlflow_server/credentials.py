@@ -7,13 +7,18 @@ client.env         what a shell needs to log to the server as its administrator:
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlflow_server.encryption import Encryption
+from mlflow_server.private_file import damage_told, write_private
 from mlflow_server.serving import Accounts
+
+_REMEDY = (
+    "put back a copy (a backup has one), since its passwords open the database and what is encrypted there. Where that "
+    "holds nothing yet, delete the file: it is made anew."
+)
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,14 @@ class Credentials:
 
     @classmethod
     def kept_in(cls, folder: Path) -> tuple[Credentials, bool]:
-        """The secrets of a folder, and whether they were generated just now."""
+        """The secrets of a folder, and whether they were generated just now; raises `ServerError` for damaged ones."""
         path = folder / "credentials.json"
         if path.exists():
-            told = json.loads(path.read_text())
-            # Homes of before had none.
-            encryption = Encryption(**told["encryption"]) if "encryption" in told else Encryption.generate()
-            kept = cls(**{**told, "accounts": Accounts(**told["accounts"]), "encryption": encryption})
+            with damage_told(path, _REMEDY):
+                told = json.loads(path.read_text())
+                # Homes of before had none.
+                encryption = Encryption(**told["encryption"]) if "encryption" in told else Encryption.generate()
+                kept = cls(**{**told, "accounts": Accounts(**told["accounts"]), "encryption": encryption})
             if "encryption" not in told:
                 kept.keep_in(folder)
             return kept, False
@@ -51,12 +57,3 @@ class Credentials:
     def keep_in(self, folder: Path) -> None:
         """Write them down for their owner alone."""
         write_private(folder / "credentials.json", json.dumps(asdict(self), indent=2) + "\n")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)

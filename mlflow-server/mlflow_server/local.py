@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from shlex import quote
 
-from mlflow_server.credentials import Credentials, write_private
+from mlflow_server.credentials import Credentials
 from mlflow_server.home import Home
+from mlflow_server.private_file import write_private
 from mlflow_server.serving import LOOPBACK, Serving
 from mlflow_server.settings import Settings
+from mlflow_server.stack import objects, postgres
 from mlflow_server.stack.objects import BUCKET, ObjectStore
 from mlflow_server.stack.postgres import Postgres
 
@@ -42,8 +44,8 @@ def prepare(home: Home, settings: Settings) -> Local:
         database = Postgres(home.folder / "postgres", credentials.database_password)
         backend = database.url(database.start().port)
         if settings.artifacts_destination is None:
-            objects = ObjectStore(home.folder / "objects", credentials.access_key_id, credentials.secret_access_key)
-            environment = objects.environment(objects.start().port)
+            store = ObjectStore(home.folder / "objects", credentials.access_key_id, credentials.secret_access_key)
+            environment = store.environment(store.start().port)
     serving = Serving(
         backend_store_uri=backend,
         artifacts_destination=artifacts_root(home, settings),
@@ -72,12 +74,8 @@ def _told(home: Home) -> bool:
 
 def stop_stores(home: Home) -> bool:
     """Stop the stores that were started with the server of a home; False when none ran."""
-    credentials, _ = Credentials.kept_in(home.folder)
-    stopped = [
-        ObjectStore(home.folder / "objects", credentials.access_key_id, credentials.secret_access_key).stop(),
-        Postgres(home.folder / "postgres", credentials.database_password).stop(),
-    ]
-    return any(stopped)
+    # It takes no secrets, which may be what is damaged.
+    return any([objects.service(home.folder / "objects").stop(), postgres.service(home.folder / "postgres").stop()])
 
 
 def write_client_environment(home: Home, local: Local, tracking_uri: str) -> None:

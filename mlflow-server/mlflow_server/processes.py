@@ -33,14 +33,18 @@ class Running:
         """The process that a file tells of, alive or not; None where there is no such file, or not all of it."""
         try:
             return cls(**json.loads(path.read_text()))
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
             return None
 
     def record_in(self, path: Path) -> None:
         """Write it to a file, whole or not at all."""
         draft = path.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(self)))
-        draft.replace(path)
+        try:
+            draft.write_text(json.dumps(asdict(self)))
+            draft.replace(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
 
     @property
     def tracking_uri(self) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_server import hosts
-from mlflow_server.credentials import write_private
 from mlflow_server.errors import ServerError
+from mlflow_server.private_file import damage_told, write_private
+
+_REMEDY = "put back a copy (a backup has one), or delete it and tell `mlflow-server up` its options anew."
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,16 @@ class Settings:
 
     @classmethod
     def kept_in(cls, folder: Path) -> Settings:
-        """The settings of a folder, those of the embedded mode where it has none."""
+        """The settings of a folder, those of the embedded mode where it has none; damaged ones raise `ServerError`."""
+        path = folder / "settings.json"
         try:
-            kept: dict[str, Any] = json.loads((folder / "settings.json").read_text())
+            with damage_told(path, _REMEDY):
+                kept: dict[str, Any] = json.loads(path.read_text())
+                for several in ("allowed_hosts", "cors_allowed_origins"):
+                    kept[several] = tuple(kept[several])
+                return cls(**kept)
         except (FileNotFoundError, NotADirectoryError):
             return cls()
-        for several in ("allowed_hosts", "cors_allowed_origins"):
-            kept[several] = tuple(kept[several])
-        return cls(**kept)
 
     def told(self, **told: Any) -> Settings:
         """These settings with what was told now (not None): a database told replaces another, "" takes a URI back.

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,19 +62,31 @@ def test_a_store_that_is_down_is_said_and_started_by_the_next_up(
     done = run("status", home)
     assert done.returncode == 3
     assert done.stdout.startswith("down\ndatabase: still running; `mlflow-server up` serves it again")
+    # What runs is stopped even where the files that told of it are damaged.
+    for name in ("settings.json", "credentials.json"):
+        (home / name).write_text("{")
     assert run("down", home).stdout == "stopped\n"
     assert run("down", home).stdout == "not running\n"
 
 
 def test_a_server_that_does_not_answer_is_not_called_up(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (tmp_path / "home" / "artifacts").mkdir(parents=True)
+    (tmp_path / "home" / "mlflow.db").touch()
+    holds, lock = "import sys, time; lock = open(sys.argv[1], 'w'); time.sleep(60)", tmp_path / "home" / "lock"
+    bystander = subprocess.Popen([sys.executable, "-c", holds, str(lock)])
     try:
+        while not lock.exists():
+            assert bystander.poll() is None
+            time.sleep(0.02)
         record = {"pid": bystander.pid, "started": psutil.Process(bystander.pid).create_time(), "port": 1}
         (tmp_path / "home" / "server.json").write_text(json.dumps(record))
         done = run("status", tmp_path / "home")
         assert done.returncode == 4
         assert done.stdout.startswith("started but not answering: http://127.0.0.1:1 ")
+        (tmp_path / "home" / "mlflow.db").unlink()
+        done = run("status", tmp_path / "home")
+        assert done.returncode == 5
+        assert f"database: SQLite, {tmp_path / 'home' / 'mlflow.db'} (down)\n" in done.stdout
     finally:
         bystander.kill()
         bystander.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 from collections.abc import Callable
@@ -15,15 +16,25 @@ from mlflow_server.client import Client, Login
 from mlflow_server.errors import ServerError
 from mlflow_server.home import Home
 
+_UNUSABLE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT))
+
 
 class Commands(click.Group):
-    """Commands whose `ServerError` is shown as one sentence and ends them with 1."""
+    """Commands whose `ServerError`, and a place that cannot be written to, is one sentence and ends them with 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ServerError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno not in _UNUSABLE:
+                raise
+            place = error.filename or "The folder of the server"
+            raise click.ClickException(
+                f"{place} cannot be used ({error.strerror}): make room on its disk, have it writable for this user, "
+                "or name another folder with --home."
+            ) from error
 
 
 def home_of(_: click.Context, __: click.Parameter, folder: Path | None) -> Home | None:

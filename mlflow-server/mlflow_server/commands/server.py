@@ -143,7 +143,8 @@ def down(home: Home) -> None:
 def status(home: Home) -> None:
     """Say whether the server answers, and where, and how its stores are.
 
-    Ends with 0 when all is up, 3 when the server is down, 4 when it does not answer, 5 when a store is down.
+    Ends with 0 when all is up, 3 when the server is down, 5 when a store is down, 4 when it does not answer though
+    its stores are up.
     """
     settings, record = Settings.kept_in(home.folder), home.running()
     if record is None:
@@ -152,10 +153,11 @@ def status(home: Home) -> None:
             if service.running():
                 click.echo(f"{name}: still running; `mlflow-server up` serves it again, `mlflow-server down` stops it")
         sys.exit(_DOWN)
-    if not background.healthy(record):
+    healthy = background.healthy(record)
+    if healthy:
+        _announce(record, home, None)
+    else:
         click.echo(f"started but not answering: {record.tracking_uri} (process {record.pid}, log {home.log})")
-        sys.exit(_SILENT)
-    _announce(record, home, None)
     found = list(stores(home, settings))
     for store in found:
         click.echo(str(store))
@@ -167,6 +169,8 @@ def status(home: Home) -> None:
     if any(store.there is False for store in found):
         click.echo("Start what is down again: `mlflow-server up` does so with the stores that it started.", err=True)
         sys.exit(_STORE_DOWN)
+    if not healthy:
+        sys.exit(_SILENT)
 
 
 def _announce(record: Running, home: Home, local: Local | None) -> None:

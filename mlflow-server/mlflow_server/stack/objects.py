@@ -29,7 +29,7 @@ class ObjectStore:
 
     @property
     def service(self) -> Service:
-        return Service("object store (rclone)", self.folder, "rclone")
+        return service(self.folder)
 
     @property
     def data(self) -> Path:
@@ -75,6 +75,11 @@ class ObjectStore:
         for pattern in UNFINISHED:
             for left in self.data.rglob(pattern):
                 left.unlink(missing_ok=True)
+
+
+def service(folder: Path) -> Service:
+    """The process of the object store in a folder, which can be looked at and stopped without its key."""
+    return Service("object store (rclone)", folder, "rclone")
 
 
 def _program() -> str:

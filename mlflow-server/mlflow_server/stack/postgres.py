@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/app-postgres.html
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -34,8 +35,7 @@ class Postgres:
 
     @property
     def service(self) -> Service:
-        # SIGINT is PostgreSQL's fast shutdown: clients are cut off, what was committed is written.
-        return Service("database (PostgreSQL)", self.folder, "postgres", signal.SIGINT)
+        return service(self.folder)
 
     @property
     def data(self) -> Path:
@@ -63,7 +63,7 @@ class Postgres:
         if running and running.folder == str(self.folder):
             return running
         refuse_another_s(self.data)
-        major = self._serving_major(older)
+        major, new = self._serving_major(older), not self.data.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             identity = owner_of(self.data, Path(program("postgres", major)))
@@ -76,17 +76,32 @@ class Postgres:
                 self._answers,
                 identity,
             )
+            self._make_database(started.port)
         except PermissionError as error:
             raise ServerError(
                 f"{error.filename} cannot be used ({error.strerror}): run this as the user who made it, "
                 "or name another folder with --home."
             ) from error
-        self._make_database(started.port)
+        except psycopg.Error as error:
+            self._discard(new)
+            raise ServerError(
+                f"The database in {self.data} could not be made ({str(error).splitlines()[0]}): "
+                "make room on its disk, or name another folder with --home."
+            ) from error
+        except (OSError, ServerError):
+            self._discard(new)
+            raise
         return started
 
     def stop(self) -> bool:
         """Stop it once clients are cut off (PostgreSQL's fast shutdown); False when it did not run."""
         return self.service.stop()
+
+    def _discard(self, new: bool) -> None:
+        """Leave nothing of a database that nobody has used yet: it takes the room that was missing."""
+        if new:
+            self.stop()
+            shutil.rmtree(self.data, ignore_errors=True)
 
     def _serving_major(self, older: bool) -> int:
         major = self.major
@@ -160,6 +175,12 @@ class Postgres:
             autocommit=True,
             connect_timeout=5,
         )
+
+
+def service(folder: Path) -> Service:
+    """The process of the database in a folder, which can be looked at and stopped without its password."""
+    # SIGINT is PostgreSQL's fast shutdown: clients are cut off, what was committed is written.
+    return Service("database (PostgreSQL)", folder, "postgres", signal.SIGINT)
 
 
 def settings(port: int) -> list[str]:
