@@ -93,13 +93,14 @@ def prepare_database(backend_store_uri: str, project_secret: str) -> None:
     """Make a project's database and role, named in a secret with the password: what `deploy-project` runs on AWS."""
     from sqlalchemy.engine import make_url
 
-    from mlflow_server import database_login, isolated
+    from mlflow_server import database_login
     from mlflow_server.aws import kept_login
+    from mlflow_server.database.tenant import make_database
 
     with account.plain_errors():
         role = kept_login.read(account.client("secretsmanager"), project_secret)
     database_login.install()
-    isolated.make_database(make_url(backend_store_uri), role.username, role.password)
+    make_database(make_url(backend_store_uri), role.username, role.password)
     click.echo(f"The database {role.username} is there, for the role of the same name")
 
 
