@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -83,14 +84,15 @@ def delete_user(client: Client, name: str) -> None:
 @click.option("--model", help="Only this registered model.")
 @server_options
 def grant(client: Client, user: str, role: str, experiment: str | None, model: str | None) -> None:
-    """Make USER reader, member or manager of a project, of one experiment or model, or of all the server has."""
+    """Make USER reader, member or manager of a project, of one experiment or model; with no option of all there is."""
     place = _place(client, experiment, model)
     if place is None and client.workspace:
         projects.let_in(client, client.workspace, user, role)
     else:
         for kind, resource in [place] if place else accounts.EVERYTHING:
             accounts.grant(client, user, kind, resource, role)
-    click.echo(f"{user} is {role} of {_called(client, experiment, model)}")
+    less = "; --experiment or --model grant less" if place is None and client.workspace is None else ""
+    click.echo(f"{user} is {role} of {_called(client, experiment, model)}{less}")
 
 
 @click.command()
@@ -114,8 +116,14 @@ def _place(client: Client, experiment: str | None, model: str | None) -> tuple[s
     """What is granted: MLflow's resource type and its id; None for all there is, in the project if one is named."""
     if experiment and model:
         raise ServerError("--experiment and --model name two places: grant one after the other.")
-    if client.workspace is None and projects.enabled(client):
+    apart = projects.enabled(replace(client, workspace=None))
+    if client.workspace is None and apart:
         raise ServerError("This server keeps projects apart: say with --project in which of them.")
+    if client.workspace and not apart:
+        raise ServerError(
+            f"There is no project {client.workspace}: {client.login.tracking_uri} has no projects yet. "
+            f"`mlflow-server create-project {client.workspace}` makes it."
+        )
     if model:
         client.get("/2.0/mlflow/registered-models/get", name=model)
         return "registered_model", model
@@ -123,11 +131,17 @@ def _place(client: Client, experiment: str | None, model: str | None) -> tuple[s
 
 
 def _experiment_id(client: Client, experiment: str) -> str:
-    try:
-        named = client.get("/2.0/mlflow/experiments/get-by-name", experiment_name=experiment)
-    except Refusal:
-        named = client.get("/2.0/mlflow/experiments/get", experiment_id=experiment)
-    return str(named["experiment"]["experiment_id"])
+    asked = [("get-by-name", "experiment_name"), *([("get", "experiment_id")] if experiment.isdecimal() else [])]
+    for call, parameter in asked:
+        try:
+            named = client.get(f"/2.0/mlflow/experiments/{call}", **{parameter: experiment})
+        except Refusal as refusal:
+            if refusal.code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            continue
+        return str(named["experiment"]["experiment_id"])
+    where = f"in the project {client.workspace}" if client.workspace else f"at {client.login.tracking_uri}"
+    raise ServerError(f"There is no experiment {experiment} {where}: give the name or the id of one that is there.")
 
 
 def _called(client: Client, experiment: str | None, model: str | None) -> str:

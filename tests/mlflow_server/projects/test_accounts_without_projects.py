@@ -82,3 +82,18 @@ def test_a_model_is_registered_from_ones_own_run_and_place(colleagues: Neighbour
     ):
         bert.done("POST", f"{API}/model-versions/create", {"name": own.registered, "source": source, **lineage})
     assert cli(colleagues.home, "grant", "bert", "member", "--model", "unheard-of").returncode == 1
+
+
+def test_a_grant_names_what_is_not_there_and_says_how_much_it_gave(colleagues: Neighbours, cli: Cli) -> None:
+    home = colleagues.home
+    for name in ("no-such-experiment", "987654"):
+        refused = cli(home, "grant", "bert", "reader", "--experiment", name)
+        assert refused.returncode == 1
+        assert f"There is no experiment {name} at http://" in refused.stderr
+    refused = cli(home, "grant", "bert", "reader", "--project", "wine")
+    assert "There is no project wine: " in refused.stderr
+    assert "`mlflow-server create-project wine` makes it" in refused.stderr
+    cli(home, "create-user", "carla")
+    assert "carla was not let into all this server has" in cli(home, "revoke", "carla").stdout
+    assert "--experiment or --model grant less" in cli(home, "grant", "carla", "reader").stdout
+    assert "no more" in cli(home, "revoke", "carla").stdout
