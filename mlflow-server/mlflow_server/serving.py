@@ -76,6 +76,7 @@ class Serving:
             "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
             "DO_NOT_TRACK": "true",
             # Else whoever asks which models there are has this server fetch a hundred lists of them from elsewhere.
             "MLFLOW_MODEL_CATALOG_URI": "",
