@@ -64,13 +64,12 @@ def check_password(password: str) -> None:
     least, most = _PASSWORD_LENGTHS
     if not _PASSWORD.fullmatch(password) and password:
         raise ServerError(
-            "A password is of printable ASCII characters, since MLflow reads others in two ways: take another one, "
-            "or none to be given one."
+            "A password is of printable ASCII characters, since MLflow reads others in two ways: take another one."
         )
     if len(password) < least:
-        raise ServerError(f"A password has at least {least} characters: take a longer one, or none to be given one.")
+        raise ServerError(f"A password has at least {least} characters: take a longer one.")
     if len(password) > most:
-        raise ServerError(f"A password has at most {most} characters: take a shorter one, or none to be given one.")
+        raise ServerError(f"A password has at most {most} characters: take a shorter one.")
 
 
 def create(client: Client, name: str, password: str, administrator: bool = False) -> None:

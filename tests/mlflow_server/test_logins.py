@@ -50,6 +50,29 @@ def test_a_password_that_does_not_open_every_door_is_refused(command: str, passw
     assert password.decode("latin-1").strip()[:8] not in message or not password.strip()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("MLFLOW_AUTH_ADMIN_PASSWORD", "größer-als-zwölf", "printable ASCII"),
+        ("MLFLOW_AUTH_ADMIN_PASSWORD", "short", "at least 12 characters"),
+        ("MLFLOW_AUTH_ADMIN_USERNAME", "jürgen", "visible characters of ASCII"),
+    ],
+)
+def test_no_server_starts_whose_administrator_could_not_log_in(
+    variable: str, value: str, said: str, tmp_path: Path
+) -> None:
+    environment = {
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "MLFLOW_ARTIFACTS_DESTINATION": tmp_path.as_uri(),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": "a-long-enough-one",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-the-tests",
+    }
+    ended = CliRunner().invoke(main, ["serve", "--port", "0"], env={**environment, variable: value})
+    assert ended.exit_code == 1, ended.output
+    assert said in ended.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_database_refuses_is_told_without_the_statement_and_its_values(postgres_home: Path) -> None:
     lines = (postgres_home / "client.env").read_text().splitlines()
     login = dict(line.removeprefix("export ").split("=", 1) for line in lines)

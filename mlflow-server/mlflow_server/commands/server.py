@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mlflow_server import background, encryption, hosts, serve, serving
+from mlflow_server import accounts, background, encryption, hosts, serve, serving
 from mlflow_server.commands.options import home_of, home_options
 from mlflow_server.condition import services, stores
 from mlflow_server.encryption import Encryption
@@ -109,6 +109,9 @@ def serve_(
             f"A server with accounts needs {serving.PASSWORD} and {serving.SECRET_KEY} in its environment: "
             "set both, or start it with --no-auth where only trusted people reach it."
         )
+    if auth and password:
+        accounts.check_name(admin)
+        accounts.check_password(password)
     names, origins = _names(allowed_hosts), _names(cors_allowed_origins)
     hosts.check(names, origins)
     served = Serving(
