@@ -132,7 +132,10 @@ class ImageBuild:
         phase, why = _failed_phase(ended)
         raise ServerError(
             "\n  ".join(
-                [f"The image could not be built ({build['id']}): {phase}, {why} Its log ends:", *self._log(ended)]
+                [
+                    f"The image could not be built ({build['id']}): {phase}, {why} {_left(stack)} Its log ends:",
+                    *self._log(ended),
+                ]
             )
         )
 
@@ -155,6 +158,17 @@ class ImageBuild:
             return [f"(its log cannot be read: {error})"]
         lines = [line for event in found for line in event["message"].splitlines() if line.strip()]
         return [line for line in lines if not line.startswith("[Container]") or "Running command" in line][-_LOG_LINES:]
+
+
+def _left(stack: Stack) -> str:
+    """What a failed build leaves, and what to do."""
+    image = stack.parameters.get("ImageTag")
+    stays = f"goes on with the image {image}" if image else "stays without a service, and costs money as it is"
+    return (
+        f"The stack {stack.name} {stays}. Deploy again once the cause is gone: --certificate-bundle-url names another "
+        "place for the authorities of RDS, --python-tag another image of Python"
+        + ("." if image else "; or remove it by `mlflow-server destroy`.")
+    )
 
 
 def _failed_phase(build: Mapping[str, Any]) -> tuple[str, str]:

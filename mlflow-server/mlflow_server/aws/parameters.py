@@ -87,7 +87,7 @@ def _fault(parameter: Parameter, value: str) -> str | None:
     if parameter.allowed and value not in parameter.allowed:
         return f"is {value!r}: give one of {', '.join(parameter.allowed)}"
     if parameter.pattern and not re.fullmatch(parameter.pattern, value):
-        return f"is {value!r}: give {parameter.constraint or parameter.description.rstrip('.')}"
+        return f"is {value!r}: give {parameter.constraint or _form(parameter)}"
     least, most = parameter.lengths
     if not (least or 0) <= len(value) <= (most or len(value)):
         return f"has {len(value)} characters: give {parameter.constraint or f'{least} to {most}'}"
@@ -95,6 +95,11 @@ def _fault(parameter: Parameter, value: str) -> str | None:
     if lowest is not None and highest is not None and not (value.isdigit() and lowest <= int(value) <= highest):
         return f"is {value!r}: give a number from {lowest} to {highest}"
     return None
+
+
+def _form(parameter: Parameter) -> str:
+    form, empty = parameter.pattern.removeprefix("|"), parameter.pattern.startswith("|")
+    return f"the form {form}{', or nothing' if empty else ''} ({parameter.description.rstrip('.')})"
 
 
 def _text(value: Any) -> str:

@@ -88,7 +88,37 @@ class DatabaseTask:
         Raises:
             ServerError: it could not start, or ended with an error; the end of its log follows.
         """
-        told = self.ecs.run_task(
+        arn = self._started(server, project)
+        self.say(f"Making the database ({arn.rpartition('/')[2]})")
+        task = self._ended(server.outputs["ClusterName"], arn)
+        code = task["containers"][0].get("exitCode")
+        if code == 0:
+            return
+        why = task["containers"][0].get("reason") or task.get("stoppedReason", "no reason is given")
+        raise ServerError(
+            "\n  ".join(
+                [
+                    f"The project's database could not be made: exit code {code}, {why}. {_left(project)} "
+                    "The end of the task's log:",
+                    *self._log(project.outputs["Log"], f"database/database/{arn.rpartition('/')[2]}"),
+                ]
+            )
+        )
+
+    def _started(self, server: Stack, project: Stack) -> str:
+        try:
+            told = self._run_task(server, project)
+        except ClientError as error:
+            raise ServerError(
+                f"The task that makes the project's database cannot be run. {error} {_left(project)}"
+            ) from error
+        if not told["tasks"]:
+            why = "; ".join(failure.get("reason", "no reason is given") for failure in told["failures"])
+            raise ServerError(f"The task that makes the project's database does not start: {why}. {_left(project)}")
+        return str(told["tasks"][0]["taskArn"])
+
+    def _run_task(self, server: Stack, project: Stack) -> Mapping[str, Any]:
+        told: dict[str, Any] = self.ecs.run_task(
             cluster=server.outputs["ClusterName"],
             taskDefinition=project.outputs["DatabaseTask"],
             launchType="FARGATE",
@@ -100,24 +130,7 @@ class DatabaseTask:
                 }
             },
         )
-        if not told["tasks"]:
-            why = "; ".join(failure.get("reason", "no reason is given") for failure in told["failures"])
-            raise ServerError(f"The task that makes the project's database does not start: {why}. Deploy again.")
-        arn = told["tasks"][0]["taskArn"]
-        self.say(f"Making the database ({arn.rpartition('/')[2]})")
-        task = self._ended(server.outputs["ClusterName"], arn)
-        code = task["containers"][0].get("exitCode")
-        if code == 0:
-            return
-        why = task["containers"][0].get("reason") or task.get("stoppedReason", "no reason is given")
-        raise ServerError(
-            "\n  ".join(
-                [
-                    f"The project's database could not be made: exit code {code}, {why}. The end of the task's log:",
-                    *self._log(project.outputs["Log"], f"database/database/{arn.rpartition('/')[2]}"),
-                ]
-            )
-        )
+        return told
 
     def _ended(self, cluster: str, arn: str) -> Mapping[str, Any]:
         for _ in pauses(f"The task {arn} has not ended", self.sleep):
@@ -132,3 +145,12 @@ class DatabaseTask:
         except ClientError as error:
             return [f"(its log cannot be read: {error})"]
         return [event["message"].rstrip() for event in found][-_LOG_LINES:]
+
+
+def _left(project: Stack) -> str:
+    """What there is of a project without a database, and what to do."""
+    return (
+        f"The stack {project.name} stays, without its server. Deploy the project again once the cause is gone; where "
+        "no task can run, make the database by hand and add --database-is-made; or remove it by "
+        "`mlflow-server destroy-project`."
+    )

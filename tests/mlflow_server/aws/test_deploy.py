@@ -219,6 +219,7 @@ def test_a_server_without_a_way_out_is_changed_fails_and_is_removed_with_its_dat
     broken = team.run("deploy", "--yes", "--certificate-bundle-url", "https://127.0.0.1:9/global-bundle.pem")
     assert broken.returncode == 1
     assert "The image could not be built" in broken.stderr
+    assert "stays without a service, and costs money as it is" in broken.stderr
     assert "PRE_BUILD failed" in broken.stderr
     assert "curl" in broken.stderr
     assert team.status() == "CREATE_COMPLETE"

@@ -69,6 +69,10 @@ def test_what_goes_together_is_taken() -> None:
         ({"PauseAfterSeconds": "60"}, "--pause-after-seconds is '60': give 0, or 300 to 86400"),
         ({"BackupDays": "400"}, "--backup-days is '400': give a number from 1 to 35"),
         ({"ClientCidr": "everybody"}, "--client-cidr is 'everybody': give a range of IPv4 addresses"),
+        (
+            {"VpcId": "nope"},
+            "--vpc-id is 'nope': give the form vpc-[0-9a-f]+, or nothing (VPC to use. Empty makes one)",
+        ),
         ({"PrivateSubnetIds": "subnet-0a1b2c3d"}, "--private-subnet-ids is 'subnet-0a1b2c3d'"),
         ({"DomainName": "https://mlflow.example.com"}, "--domain-name is 'https://mlflow.example.com'"),
     ],

@@ -36,6 +36,9 @@ def test_a_project_is_deployed_beside_its_server_and_neither_can_touch_the_other
     stopped = deployed.run("deploy-project", "wine", "--yes")
     assert stopped.returncode == 1
     assert "RunTask" in stopped.stderr
+    assert "permissions of this role" not in stopped.stderr
+    assert f"The stack {stack} stays, without its server" in stopped.stderr
+    assert "add --database-is-made; or remove it by `mlflow-server destroy-project`" in stopped.stderr
     assert "Service" not in deployed.resources(stack)
     done = deployed.run("deploy-project", "wine", "--yes", "--database-is-made")
     assert done.returncode == 0, done.stdout + done.stderr
