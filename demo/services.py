@@ -169,7 +169,9 @@ def status() -> None:
     for service, address in addresses.items():
         name = "AWS" if service is CLOUD else "MLflow"
         click.echo(f"{name + ':':8}{address or 'down'}  ({service.home}, {_megabytes(service.home)} MB)")
-    sys.exit(0 if all(addresses.values()) else 3)
+    if not all(addresses.values()):
+        click.echo("`make up` starts what is down. For scripts this ends with 3, which make calls an error.", err=True)
+        sys.exit(3)
 
 
 def _megabytes(folder: Path) -> int:

@@ -22,7 +22,7 @@ _ELSEWHERE = {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "Illeg
 
 
 def check(destination: str) -> None:
-    """Raise `ServerError` where artifacts cannot be kept at `destination`; loads MLflow unless it is S3 or a folder."""
+    """Raise `ServerError` where artifacts cannot be kept at `destination`: only what is looked at here is served."""
     parts = urlsplit(destination)
     if parts.scheme == "s3":
         _check_bucket(destination, parts.netloc, parts.path.strip("/"))
@@ -34,7 +34,10 @@ def check(destination: str) -> None:
             "write s3://BUCKET/PREFIX for a bucket, or file:///FOLDER for a folder."
         )
     else:
-        _check_known(destination)
+        raise ServerError(
+            f"Artifacts cannot be kept at {destination}: this server looks at buckets and folders only, and would not "
+            f"know whether it answers. Name a bucket (s3://BUCKET/PREFIX) or a folder (file:///FOLDER) with {_OPTION}."
+        )
 
 
 def _check_folder(folder: Path) -> None:
@@ -109,16 +112,3 @@ def _refused(destination: str, bucket: str, error: dict[str, str]) -> ServerErro
     return ServerError(
         f"The object store refused to list {destination} ({code}: {error.get('Message', '')}): correct what it names."
     )
-
-
-def _check_known(destination: str) -> None:
-    from mlflow.exceptions import MlflowException
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    try:
-        get_artifact_repository(destination)
-    except (MlflowException, ImportError) as error:
-        raise ServerError(
-            f"Artifacts cannot be kept at {destination} ({str(error).splitlines()[0]}): "
-            f"name a bucket (s3://BUCKET/PREFIX) or a folder (file:///FOLDER) with {_OPTION}."
-        ) from error

@@ -1,4 +1,4 @@
-"""Files that only their owner reads, a server's secrets and settings: written whole or not at all, told when damaged."""
+"""Files that only their owner reads, secrets and settings: written whole or not at all, and told when damaged."""
 
 from __future__ import annotations
 

@@ -35,6 +35,15 @@ def test_a_port_in_use_is_named_and_nothing_is_left_running(run: Run, tmp_path: 
     assert not (tmp_path / "home").exists()
 
 
+def test_a_home_with_an_empty_name_is_refused(tmp_path: Path) -> None:
+    for name in ("up", "down", "status", "serve", "backup"):
+        command = [sys.executable, "-m", "mlflow_server", name, "--home", ""]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+        assert done.returncode == 2, name
+        assert "Invalid value for '--home': it is empty and names no folder" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_home_that_cannot_be_made_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = run("up", tmp_path / "file" / "home")
@@ -83,6 +92,14 @@ def test_what_asks_graphql_nothing_is_told_so(tracking_uri: str) -> None:
         url, json={"query": '{mlflowGetExperiment(input:{experimentId:"0"}){experiment{name}}}'}, timeout=30
     )
     assert "Default" in asked.text
+
+
+def test_an_interrupt_while_the_commands_are_imported_shows_no_traceback() -> None:
+    interrupted = "import sys, builtins, runpy; real = builtins.__import__\ndef stop(name, *a, **k):\n"
+    interrupted += " if name == 'click': raise KeyboardInterrupt\n return real(name, *a, **k)\n"
+    interrupted += "builtins.__import__ = stop; runpy.run_module('mlflow_server', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "Interrupted: nothing was begun.\n")
 
 
 def test_down_and_status_where_nothing_runs(run: Run, tmp_path: Path) -> None:

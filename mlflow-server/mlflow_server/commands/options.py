@@ -42,9 +42,18 @@ def home_of(_: click.Context, __: click.Parameter, folder: Path | None) -> Home 
     return Home(folder.absolute()) if folder else None
 
 
+class Folder(click.Path):
+    """A folder that is named: an empty name, as of a variable that is not set, would be the current one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty and names no folder; `.` is the current one.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 home_option = click.option(
     "--home",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Folder(path_type=Path, file_okay=False),
     default=Path(".local/mlflow"),
     show_default=True,
     envvar="MLFLOW_SERVER_HOME",

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mlflow_server import accounts, background, encryption, hosts, serve, serving
-from mlflow_server.commands.options import home_of, home_options
+from mlflow_server.commands.options import Folder, home_of, home_options
 from mlflow_server.condition import services, stores
 from mlflow_server.encryption import Encryption
 from mlflow_server.errors import ServerError
@@ -72,7 +72,7 @@ def _up(home: Home, port: int, foreground: bool, settings: Settings) -> None:
 
 
 @click.command("serve")
-@click.option("--home", type=click.Path(path_type=Path), callback=home_of, help="Folder that records the process.")
+@click.option("--home", type=Folder(path_type=Path), callback=home_of, help="Folder that records the process.")
 @click.option("--host", envvar="MLFLOW_HOST", default=LOCALHOST, show_default=True)
 @click.option("--port", envvar="MLFLOW_PORT", type=click.IntRange(0, 65535), default=5000, show_default=True)
 @click.option("--backend-store-uri", envvar=serving.BACKEND, required=True)

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from mlflow.store.db.utils import _get_alembic_config, _get_latest_schema_revision
 from mlflow.store.tracking.dbmodels.initial_models import Base
 from mlflow_server import client_versions, preflight
-from mlflow_server.__main__ import main
 from mlflow_server.client_versions import ClientVersion
+from mlflow_server.commands.group import group
 from mlflow_server.credentials import Credentials
 from mlflow_server.errors import ServerError
 from mlflow_server.serving import Serving
@@ -37,7 +37,7 @@ def cli() -> Cli:
     """The command in this process, which has loaded MLflow: to load it takes four seconds each time."""
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        result = CliRunner().invoke(main, [*map(str, arguments)], env=environment)
+        result = CliRunner().invoke(group, [*map(str, arguments)], env=environment)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return subprocess.CompletedProcess([], result.exit_code, result.stdout, result.stderr)
