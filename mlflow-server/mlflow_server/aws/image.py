@@ -133,7 +133,8 @@ class ImageBuild:
         raise ServerError(
             "\n  ".join(
                 [
-                    f"The image could not be built ({build['id']}): {phase}, {why} {_left(stack)} Its log ends:",
+                    f"The image could not be built ({build['id']}): {phase}, {why.rstrip('.')}. {_left(stack)} "
+                    "Its log ends:",
                     *self._log(ended),
                 ]
             )
