@@ -14,13 +14,13 @@ import sys
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlflow_server import database_login, encryption, preflight, request_threads, workers
 from mlflow_server.database import foreign_keys
 from mlflow_server.database.url import checked
 from mlflow_server.errors import ServerError
+from mlflow_server.passing_folder import passing_folder
 from mlflow_server.serving import Serving
 
 _PROJECTS_THERE = "Cannot disable workspaces"
@@ -33,7 +33,7 @@ def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None], 
     Raises `ServerError` where the database does not fit this version of MLflow.
     """
     end_on_signals()
-    lasting = nullcontext(private) if private else TemporaryDirectory(prefix="mlflow-server-")
+    lasting = nullcontext(private) if private else passing_folder()
     with lasting as folder, closing(listener):
         os.environ.update(serving.environment())
         request_threads.without_pool(os.environ)

@@ -15,6 +15,7 @@ from mlflow_server.encryption import Encryption
 
 LOCALHOST = "127.0.0.1"
 LOOPBACK = ("127.0.0.1", "localhost")
+ACCOUNTS_FILE = "accounts.ini"
 _CREDENTIALS_CACHED_SECONDS = 10
 
 
@@ -99,7 +100,7 @@ class Serving:
         """
         if self.accounts is None:
             return {}
-        config = folder / "accounts.ini"
+        config = folder / ACCOUNTS_FILE
         config.touch(mode=0o600)
         config.write_text(
             "[mlflow]\n"

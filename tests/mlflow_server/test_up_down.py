@@ -165,6 +165,15 @@ def test_a_killed_server_comes_up_again_on_its_port_with_what_it_knew(run: Run, 
     assert not psutil.pid_exists(pid)
 
 
+def test_up_says_which_isolated_projects_stay_down(run: Run, served_home: Path) -> None:
+    (served_home / "projects" / "lab").mkdir(parents=True)
+    try:
+        done = run("up", served_home)
+        assert "the isolated project lab is down: `mlflow-server up --project lab` starts its server" in done.stdout
+    finally:
+        (served_home / "projects" / "lab").rmdir()
+
+
 def _foreground(home: Path, log: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-u", "-m", "mlflow_server", "up", "--foreground", "--home", str(home)]
     with log.open("w") as file:

@@ -61,6 +61,11 @@ def _up(home: Home, port: int, foreground: bool, settings: Settings) -> None:
     if not foreground:
         record, local = background.start(home, port, settings)
         _announce(record, home, local)
+        for name in home.projects():
+            if home.project(name).running() is None:
+                click.echo(
+                    f"the isolated project {name} is down: `mlflow-server up --project {name}` starts its server"
+                )
         return
 
     def ready(record: Running, local: Local) -> None:
