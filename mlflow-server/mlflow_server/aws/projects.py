@@ -110,7 +110,7 @@ class DatabaseTask:
             told = self._run_task(server, project)
         except ClientError as error:
             raise ServerError(
-                f"The task that makes the project's database cannot be run. {error} {_left(project)}"
+                f"The task that makes the project's database cannot be run. {str(error).rstrip('.')}. {_left(project)}"
             ) from error
         if not told["tasks"]:
             why = "; ".join(failure.get("reason", "no reason is given") for failure in told["failures"])
