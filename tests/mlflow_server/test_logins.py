@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 from click.testing import CliRunner
-from mlflow_server.__main__ import main
+from mlflow_server.commands.group import group
 from mlflow_server.database import told
 
 # Nothing listens there: what is refused is refused without it.
@@ -15,7 +15,7 @@ NOWHERE = ("--tracking-uri", "http://127.0.0.1:1")
 
 
 def refusal(*words: str, told: bytes = b"") -> str:
-    ended = CliRunner().invoke(main, [*words, *NOWHERE], input=told)
+    ended = CliRunner().invoke(group, [*words, *NOWHERE], input=told)
     assert ended.exit_code == 1, ended.output
     assert isinstance(ended.exception, SystemExit), ended.exception
     assert "Traceback" not in ended.output
@@ -67,7 +67,7 @@ def test_no_server_starts_whose_administrator_could_not_log_in(
         "MLFLOW_AUTH_ADMIN_PASSWORD": "a-long-enough-one",
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-the-tests",
     }
-    ended = CliRunner().invoke(main, ["serve", "--port", "0"], env={**environment, variable: value})
+    ended = CliRunner().invoke(group, ["serve", "--port", "0"], env={**environment, variable: value})
     assert ended.exit_code == 1, ended.output
     assert said in ended.output
     assert list(tmp_path.iterdir()) == []

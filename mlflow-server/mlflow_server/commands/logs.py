@@ -27,13 +27,14 @@ def logs(home: Home, service: str, lines: int, follow: bool) -> None:
     path = _path(home, service)
     if not path.exists():
         raise ServerError(f"There is no log {path}: nothing was started there in the background yet.")
-    read = _end(path, lines)
-    while follow:
-        try:
+    try:
+        read = _end(path, lines)
+        while follow:
             time.sleep(_LOOK_SECONDS)
-        except KeyboardInterrupt:
-            return
-        read = _since(path, read)
+            read = _since(path, read)
+    except KeyboardInterrupt:
+        if not follow:
+            raise
 
 
 def _path(home: Home, service: str) -> Path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from click.testing import CliRunner
-from mlflow_server.__main__ import main
+from mlflow_server.commands.group import group
 
 
 def refusal(*words: str | Path) -> str:
-    ended = CliRunner().invoke(main, [str(word) for word in words])
+    ended = CliRunner().invoke(group, [str(word) for word in words])
     assert isinstance(ended.exception, SystemExit), ended.exception
     assert ended.exit_code == 1, ended.output
     return ended.output
@@ -22,7 +22,7 @@ def test_no_folder_is_made_for_a_backup_by_a_slip_of_the_pen(small_home: Path, t
 
 
 def test_the_homes_own_folder_of_backups_is_made(small_home: Path) -> None:
-    assert CliRunner().invoke(main, ["backup", "--home", str(small_home)]).exit_code == 0
+    assert CliRunner().invoke(group, ["backup", "--home", str(small_home)]).exit_code == 0
     assert len(list((small_home / "backups").glob("mlflow-*.zip"))) == 1
 
 
