@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,15 @@ _PROJECTS_THERE = "Cannot disable workspaces"
 def serve(serving: Serving, listener: socket.socket, ready: Callable[[], None], private: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT; calls `ready` once requests are answered.
 
-    The file that tells MLflow where its accounts are goes to `private`, or to a folder that lasts as long as this.
+    The file that tells MLflow where its accounts are goes to `private`, or to a folder that lasts as long as this,
+    which then has the counters too where no place for them is named.
     Raises `ServerError` where the database does not fit this version of MLflow.
     """
     end_on_signals()
     lasting = nullcontext(private) if private else passing_folder()
     with lasting as folder, closing(listener):
+        if serving.accounts and not private:
+            serving = replace(serving, metrics=serving.metrics or folder / "metrics")
         os.environ.update(serving.environment())
         request_threads.without_pool(os.environ)
         os.environ.update(serving.accounts_environment(Path(folder)))

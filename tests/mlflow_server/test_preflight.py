@@ -187,8 +187,11 @@ def test_two_servers_that_start_at_once_make_the_tables_of_a_new_database_once(
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line.startswith("up: "), (tmp_path / f"log-{number}").read_text()
-            uri = f"{line.split()[1]}/api/2.0/mlflow/experiments/get?experiment_id=0"
-            assert requests.get(uri, auth=("admin", "of-the-tests-1"), timeout=30).status_code == 200
+            for door in ("api/2.0/mlflow/experiments/get?experiment_id=0", "metrics"):
+                answer = requests.get(f"{line.split()[1]}/{door}", auth=("admin", "of-the-tests-1"), timeout=30)
+                assert answer.status_code == 200
+            # A container's counters go with it: nobody named a folder for them.
+            assert "mlflow_http_request_total" in answer.text
     finally:
         for process in started:
             process.terminate()

@@ -19,7 +19,7 @@ from mlflow_server.stack.objects import ObjectStore
 from mlflow_server.stack.postgres import program
 
 ROOM = Path(__file__).parents[3] / "mlflow-server"
-# Places, which cannot be the same in a container.
+# Where the counters are: in the home here, in a folder that ends with the container there.
 PLACES = {"MLFLOW_EXPOSE_PROMETHEUS"}
 
 
@@ -88,7 +88,7 @@ def test_the_server_is_told_what_up_tells_it(services: dict[str, Any], postgres_
     here["MLFLOW_SERVER_ALLOWED_HOSTS"] += ",mlflow"
     told = image.environment | services["mlflow"]["environment"]
     assert {name: told.get(name) for name in names - PLACES} == {name: here[name] for name in names - PLACES}
-    assert set(told) >= PLACES
+    assert not PLACES & set(told)
 
 
 def test_the_images_are_of_the_versions_that_up_runs(services: dict[str, Any], postgres_home: Path) -> None:
