@@ -121,6 +121,7 @@ def tracked_run(tracking_uri: str, experiment: str, name: str, tags: Mapping[str
             # The server is what failed: another request to it would only wait once more.
             raise
         except Exception:
+            # A bug of the training code: its run must not stay RUNNING for ever, and it shows its own traceback.
             client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
