@@ -40,7 +40,8 @@ class Service:
 
 
 CLOUD = Service("local_aws", LOCAL / "aws")
-MLFLOW = Service("mlflow_server", LOCAL / "mlflow")
+# Not where `mlflow-server up` keeps a server of one's own, which may ask for passwords.
+MLFLOW = Service("mlflow_server", LOCAL / "rehearsal")
 
 
 class NotStarted(Exception):
