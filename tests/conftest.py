@@ -30,6 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "loop" not in item.path.parts)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_server_left_behind() -> Iterator[None]:
+    """What a module's tests told MLflow in this process of its servers, the next module's tests do not find."""
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        os.environ.pop(name, None)
+
+
 @dataclass
 class RunningCloud:
     """A local cloud in a process of its own."""

@@ -65,7 +65,6 @@ def _refusal(handler: BaseHTTPRequestHandler, arn: str, body: bytes) -> str | No
 def managed(mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Managed]]:
     """Put a managed MLflow of a kind before the shared server, for this process and those that get its environment."""
     servers: list[ThreadingHTTPServer] = []
-    uri_before = mlflow.get_tracking_uri()
 
     def start(kind: str) -> Managed:
         arn, let_in = f"{ACCOUNT}:{kind}/rehearsal", []
@@ -110,7 +109,6 @@ def managed(mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         return Managed(arn, environment, let_in)
 
     yield start
-    mlflow.set_tracking_uri(uri_before)
     for server in servers:
         server.shutdown()
         server.server_close()

@@ -62,15 +62,19 @@ def up(home: Path, *options: str) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The home of a server that is up with PostgreSQL and an object store, shared by the session: do not break it."""
+    """The home of a server that is up with PostgreSQL and an object store, shared by the session: do not break it.
+
+    It has as many workers as `up` gives it by itself: some tests are of what two of them share.
+    """
     yield (home := up(tmp_path_factory.mktemp("postgres") / "home", "--postgres"))
     _run("down", home)
 
 
 @pytest.fixture(scope="session")
 def projects_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The same with projects: give yours names of their own."""
-    yield (home := up(tmp_path_factory.mktemp("projects") / "home", "--postgres", "--projects"))
+    """The same with projects, and with one worker, as each loads MLflow: give yours names of their own."""
+    options = ("--postgres", "--projects", "--workers", "1")
+    yield (home := up(tmp_path_factory.mktemp("projects") / "home", *options))
     _run("down", home)
 
 

@@ -87,7 +87,16 @@ def test_counters_begin_anew_with_the_server(make_home: Callable[..., Path], run
         requests.get(uri + EXPERIMENT, timeout=30)
     assert 'mlflow_http_request_total{method="GET",status="200"} 3.0' in requests.get(f"{uri}/metrics", timeout=30).text
     run("down", home)
-    run("up", home, "--allowed-hosts", "mlflow.example", "--cors-allowed-origins", "https://ui.example")
+    run(
+        "up",
+        home,
+        "--workers",
+        "1",
+        "--allowed-hosts",
+        "mlflow.example",
+        "--cors-allowed-origins",
+        "https://ui.example",
+    )
     assert 'status="200"' not in requests.get(f"{uri}/metrics", timeout=30).text
 
     url = uri + EXPERIMENT

@@ -43,7 +43,8 @@ def test_a_database_whose_tables_could_not_hold_every_name_is_refused_while_it_i
 def test_runs_models_and_accounts_are_kept_in_mariadb_across_a_restart(
     mariadb: Any, make_home: Callable[..., Path], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = make_home("--backend-store-uri", mariadb.make("served"), "--artifacts-destination", tmp_path.as_uri())
+    stores = ("--backend-store-uri", mariadb.make("served"), "--artifacts-destination", tmp_path.as_uri())
+    home = make_home(*stores, "--workers", "1")
     login = dict(line.removeprefix("export ").split("=", 1) for line in (home / "client.env").read_text().splitlines())
     for name, value in login.items():
         monkeypatch.setenv(name, value)

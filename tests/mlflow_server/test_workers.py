@@ -50,7 +50,7 @@ def test_workers_end_with_a_server_that_is_killed_and_the_next_up_ends_those_tha
     assert stuck.is_running()
 
     # The worker that is stuck holds the port: it is free only when that is ended.
-    again = run("up", home)
+    again = run("up", home, "--workers", "1")
     assert again.stdout.split()[1] == uri, again.stderr
     assert not stuck.is_running()
     assert requests.get(f"{uri}/health", timeout=30).text == "OK"

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -45,18 +45,13 @@ def example(newcomer: dict[str, str], tmp_path: Path) -> Example:
 
 
 @pytest.fixture
-def client(newcomer: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowClient]:
+def client(newcomer: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
     """The newcomer's client; this process is logged in as they are."""
-    # Tests of other rooms may have told this process of another server, which goes before the environment.
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     mlflow.set_tracking_uri(newcomer["MLFLOW_TRACKING_URI"])
-    mlflow.set_registry_uri(newcomer["MLFLOW_TRACKING_URI"])
     for name, value in newcomer.items():
         if name.startswith(("MLFLOW_", "AWS_")):
             monkeypatch.setenv(name, value)
-    yield MlflowClient(newcomer["MLFLOW_TRACKING_URI"])
-    mlflow.set_tracking_uri(before[0])
-    mlflow.set_registry_uri(before[1])
+    return MlflowClient(newcomer["MLFLOW_TRACKING_URI"])
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +26,8 @@ def broken_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A server on PostgreSQL and an object store of this module's own: each test leaves it up."""
     home = tmp_path_factory.mktemp("broken") / "home"
     command = [sys.executable, "-m", "mlflow_server"]
-    done = subprocess.run(
-        [*command, "up", "--postgres", "--home", str(home)], capture_output=True, text=True, check=False
-    )
+    up = [*command, "up", "--postgres", "--workers", "1", "--home", str(home)]
+    done = subprocess.run(up, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     yield home
     subprocess.run([*command, "down", "--home", str(home)], capture_output=True, check=False)
@@ -74,6 +74,7 @@ def test_a_database_that_ends_and_comes_back_under_load_loses_nothing_acknowledg
     before = running.total()
     while running.unanswered < 16:
         assert not running.refusals, running.refusals[:3]
+        time.sleep(0.05)
     up_again(broken_home)
     running.wait_for(100)
     assert running.total() > before

@@ -18,7 +18,8 @@ def test_a_project_has_its_own_database_where_the_server_may_make_one(
     mariadb: Any, make_home: Callable[..., Path], cli: Cli, tmp_path: Path
 ) -> None:
     uri = mariadb.make("shared")
-    home = make_home("--backend-store-uri", uri, "--artifacts-destination", (tmp_path / "artifacts").as_uri())
+    stores = ("--backend-store-uri", uri, "--artifacts-destination", (tmp_path / "artifacts").as_uri())
+    home = make_home(*stores, "--workers", "1")
     refused = cli(home, "create-project", "lab", "--isolated")
     assert refused.returncode == 1
     assert "lets mlflow make no database for a project" in refused.stderr

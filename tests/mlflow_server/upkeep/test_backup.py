@@ -234,7 +234,7 @@ def test_a_server_on_postgresql_comes_back_with_its_accounts_and_artifacts(
     done = cli("restore", "--home", restored, tmp_path / "b.zip")
     assert done.returncode == 0, done.stderr
     try:
-        up = cli("up", "--home", restored)
+        up = cli("up", "--home", restored, "--workers", "1")
         assert up.returncode == 0, up.stderr
         again = _Client(restored)
         assert again.get(f"runs/get?run_id={info['run_id']}")["run"]["data"]["metrics"][0]["value"] == 0.5
