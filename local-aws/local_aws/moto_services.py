@@ -109,6 +109,7 @@ class MotoServices:
                 start_response(*started[-1])
                 return [body]
             _LOG.error("moto answered %s %s with %s: %r", service, operation, started[-1][0], body[:200])
+        # A bug in moto may raise anything: it goes to the log whole, and the caller gets an answer that names it.
         except Exception as error:
             _LOG.exception("moto failed at %s:%s", service, operation)
             if isinstance(error, OSError) and error.errno in _NO_ROOM:
