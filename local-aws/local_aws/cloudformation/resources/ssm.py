@@ -65,5 +65,5 @@ class Parameter(ResourceType):
             return
 
     def attributes(self, wanted: Wanted, physical_id: str) -> dict[str, Any]:
-        found = wanted.client("ssm").get_parameters(Names=[physical_id])["Parameters"][0]
-        return {"Type": found["Type"], "Value": found["Value"]}
+        # As the template has it: what a dynamic reference in it names, a secret perhaps, is not the stack's to keep.
+        return {name: wanted.properties[name] for name in sorted(self.attribute_names)}
