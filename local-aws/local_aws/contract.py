@@ -18,6 +18,8 @@ from botocore.validate import ParamValidator
 
 from local_aws.errors import AwsError
 
+# moto makes sessions of its own as well: what one of them has read of botocore's data, no other reads again.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 _LOADER = botocore.session.get_session()
 _ERROR_CODES = {"cloudformation": "ValidationError"}
 

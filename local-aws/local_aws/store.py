@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 Body = dict[str, Any]
+
+# Members by whose values rows of a kind are found, of kinds that have many rows or large ones.
+_INDEXED = (
+    ("stack", "StackName"),
+    ("change_set", "StackId"),
+    ("pipeline_execution", "PipelineArn"),
+    ("pipeline_version", "PipelineArn"),
+    ("codepipeline_execution", "pipelineName"),
+    ("codepipeline_active", "pipelineName"),
+    ("codebuild_build", "projectName"),
+)
 
 
 class Exists(Exception):
@@ -36,7 +48,30 @@ def _decode(value: dict[str, Any]) -> Any:
         return datetime.fromtimestamp(value["$time"], UTC)
     if "$bytes" in value:
         return bytes.fromhex(value["$bytes"])
+    if "$float" in value:
+        return float(value["$float"])
     return value
+
+
+def _text(body: Body) -> str:
+    try:
+        return json.dumps(body, default=_encode, allow_nan=False)
+    except ValueError:
+        return json.dumps(_spelled(body), default=_encode)
+
+
+def _spelled(value: Any) -> Any:
+    """The value with words for infinity and its like, which a template may hold: JSON has none, as SQLite reads it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": str(value)}
+    if isinstance(value, dict):
+        return {key: _spelled(item) for key, item in value.items()}
+    return [_spelled(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _member(name: str) -> str:
+    """A member of the body in SQL; SQLite takes an index where a query says it just as the index does."""
+    return f"""json_extract(body, '$."{name}"')"""
 
 
 def now() -> datetime:
@@ -58,6 +93,10 @@ class Store:
             "CREATE TABLE IF NOT EXISTS resources (kind TEXT, name TEXT, body TEXT NOT NULL, "
             "sequence INTEGER PRIMARY KEY AUTOINCREMENT, UNIQUE (kind, name))"
         )
+        for kind, member in _INDEXED:
+            self._connection.execute(
+                f"CREATE INDEX IF NOT EXISTS {kind}_by_{member} ON resources ({_member(member)}) WHERE kind='{kind}'"
+            )
         self._changed = threading.Condition(threading.RLock())
 
     @contextmanager
@@ -82,7 +121,7 @@ class Store:
             try:
                 self._connection.execute(
                     "INSERT INTO resources (kind, name, body) VALUES (?, ?, ?)",
-                    (kind, name, json.dumps(body, default=_encode)),
+                    (kind, name, _text(body)),
                 )
             except sqlite3.IntegrityError as error:
                 raise Exists(f"{kind} {name}") from error
@@ -102,13 +141,28 @@ class Store:
             raise Missing(f"{kind} {name}")
         return body
 
-    def all(self, kind: str) -> list[Body]:
-        """The bodies of all rows of a kind, oldest first."""
+    def all(
+        self, kind: str, where: Mapping[str, str] | None = None, members: Sequence[str] | None = None
+    ) -> list[Body]:
+        """The bodies of all rows of a kind, oldest first.
+
+        Of those alone whose members have the values of `where`, and with no other members than `members`, if given:
+        SQLite picks them out of large bodies, and rows by an index, much faster than they can be read here.
+        """
+        wanted = where or {}
+        picked = ", ".join(f"'{name}', {_member(name)}" for name in members or ())
+        what = "body" if members is None else f"json_object({picked})"
+        conditions = "".join(f" AND {_member(name)}=?" for name in wanted)
         with self._changed:
             rows = self._connection.execute(
-                "SELECT body FROM resources WHERE kind=? ORDER BY sequence", (kind,)
+                # Members are named by the code that asks, never by a request.
+                f"SELECT {what} FROM resources WHERE kind=?{conditions} ORDER BY sequence",  # noqa: S608
+                (kind, *wanted.values()),
             ).fetchall()
-        return [json.loads(row[0], object_hook=_decode) for row in rows]
+        bodies = [json.loads(row[0], object_hook=_decode) for row in rows]
+        if members is None:
+            return bodies
+        return [{name: value for name, value in body.items() if value is not None} for body in bodies]
 
     def update(self, kind: str, name: str, change: Body | Callable[[Body], Body | None]) -> Body:
         """Merge `change` into a row, or let a function rewrite it (returning None leaves it); answers the new body."""
@@ -119,7 +173,7 @@ class Store:
                 return body
             self._connection.execute(
                 "UPDATE resources SET body=? WHERE kind=? AND name=?",
-                (json.dumps(changed, default=_encode), kind, name),
+                (_text(changed), kind, name),
             )
             return changed
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from botocore.exceptions import ClientError
@@ -252,6 +254,17 @@ def test_every_function_is_carried_out(stacks: Any) -> None:
         "Account": "123456789012",
     }
     assert list(stacks.resources(name)) == ["Group"]
+
+
+def test_numbers_without_end_are_kept_as_they_were_written(stacks: Any) -> None:
+    name = stacks.create("""
+Metadata: {Least: -.inf}
+Resources:
+  Group: {Type: AWS::Logs::LogGroup, Metadata: {Most: [.inf, .nan]}}
+""")
+    found = stacks.cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Group")
+    assert json.loads(found["StackResourceDetail"]["Metadata"]) == {"Most": [math.inf, ANY]}
+    assert stacks.status(name) == "CREATE_COMPLETE"
 
 
 def test_a_template_in_json_and_one_in_s3_are_taken_too(stacks: Any, cloud: Any, bucket: str) -> None:

@@ -138,7 +138,7 @@ def describe_change_set(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]
 def list_change_sets(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
     """The change sets of a stack that have not been carried out."""
     stack = stack_record.get(cloud, request["StackName"])
-    rows = [body for body in cloud.store.all(KIND) if body["StackId"] == stack["StackId"]]
+    rows = cloud.store.all(KIND, {"StackId": stack["StackId"]})
     return {"Summaries": [row for row in rows if row["ExecutionStatus"] != "EXECUTE_COMPLETE"]}
 
 
@@ -189,8 +189,8 @@ def _begin_creation(cloud: Cloud, asked: dict[str, Any], change_set: Body, propo
 
 def _forget_others(cloud: Cloud, executed: Body) -> None:
     cloud.store.update(KIND, executed["ChangeSetId"], {"ExecutionStatus": "EXECUTE_COMPLETE"})
-    for body in cloud.store.all(KIND):
-        if body["StackId"] == executed["StackId"] and body["ChangeSetId"] != executed["ChangeSetId"]:
+    for body in cloud.store.all(KIND, {"StackId": executed["StackId"]}, ["ChangeSetId"]):
+        if body["ChangeSetId"] != executed["ChangeSetId"]:
             cloud.store.delete(KIND, body["ChangeSetId"])
 
 
@@ -213,5 +213,5 @@ def _named(cloud: Cloud, request: dict[str, Any]) -> Body | None:
 
 
 def _find(cloud: Cloud, stack_id: str, name: str) -> Body | None:
-    rows = [body for body in cloud.store.all(KIND) if body["StackId"] == stack_id and body["ChangeSetName"] == name]
+    rows = cloud.store.all(KIND, {"StackId": stack_id, "ChangeSetName": name})
     return rows[-1] if rows else None

@@ -22,6 +22,9 @@ def imported(cloud: Cloud, name: str) -> str:
 def check(cloud: Cloud, stack_id: str, outputs: Iterable[Mapping[str, Any]]) -> None:
     """Raise `AwsError` where the outputs a stack is to have take another's export, or change one that is in use."""
     wanted = {row["ExportName"]: row["OutputValue"] for row in outputs if "ExportName" in row}
+    had = cloud.store.get(stack_record.KIND, stack_id).get("Outputs", [])
+    if not wanted and not any("ExportName" in row for row in had):
+        return
     for export in _exports(cloud):
         name = export["Name"]
         if export["ExportingStackId"] != stack_id:
@@ -38,7 +41,7 @@ def check(cloud: Cloud, stack_id: str, outputs: Iterable[Mapping[str, Any]]) -> 
 def _exports(cloud: Cloud) -> list[dict[str, Any]]:
     return [
         {"ExportingStackId": body["StackId"], "Name": row["ExportName"], "Value": row["OutputValue"]}
-        for body in cloud.store.all(stack_record.KIND)
+        for body in cloud.store.all(stack_record.KIND, members=["StackId", "StackStatus", "Outputs"])
         if body["StackStatus"] != stack_record.GONE
         for row in body.get("Outputs", [])
         if "ExportName" in row
@@ -48,7 +51,7 @@ def _exports(cloud: Cloud) -> list[dict[str, Any]]:
 def _users(cloud: Cloud, name: str) -> list[str]:
     return [
         body["StackName"]
-        for body in cloud.store.all(stack_record.KIND)
+        for body in cloud.store.all(stack_record.KIND, members=["StackName", "StackStatus", "_imports"])
         if body["StackStatus"] != stack_record.GONE and name in body.get("_imports", [])
     ]
 

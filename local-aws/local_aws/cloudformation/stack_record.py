@@ -45,10 +45,8 @@ def find(cloud: Cloud, name_or_id: str) -> Body | None:
     """The stack of this id, or the one of this name that is not deleted."""
     if name_or_id.startswith("arn:"):
         return cloud.store.find(KIND, name_or_id)
-    return next(
-        (body for body in cloud.store.all(KIND) if body["StackName"] == name_or_id and body["StackStatus"] != GONE),
-        None,
-    )
+    named = cloud.store.all(KIND, {"StackName": name_or_id})
+    return next((body for body in named if body["StackStatus"] != GONE), None)
 
 
 def get(cloud: Cloud, name_or_id: str) -> Body:
@@ -178,9 +176,8 @@ class StackRecord:
 
     def forget_change_sets(self) -> None:
         """Change sets go with their stack."""
-        for change_set in self._cloud.store.all(CHANGE_SET_KIND):
-            if change_set["StackId"] == self.stack_id:
-                self._cloud.store.delete(CHANGE_SET_KIND, change_set["ChangeSetId"])
+        for change_set in self._cloud.store.all(CHANGE_SET_KIND, {"StackId": self.stack_id}, ["ChangeSetId"]):
+            self._cloud.store.delete(CHANGE_SET_KIND, change_set["ChangeSetId"])
 
     @property
     def last_good(self) -> dict[str, Resource]:

@@ -133,7 +133,7 @@ def find(cloud: Cloud, name: str) -> Body:
 
 
 def _of(cloud: Cloud, project: str) -> list[Body]:
-    return [row for row in cloud.store.all(KIND) if row["projectName"] == project]
+    return cloud.store.all(KIND, {"projectName": project})
 
 
 @CODEBUILD.operation("BatchGetBuilds")

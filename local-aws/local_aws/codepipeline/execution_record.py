@@ -45,12 +45,12 @@ def find(cloud: Cloud, pipeline: str, execution_id: str) -> Body:
 
 def of_pipeline(cloud: Cloud, pipeline: str) -> list[Body]:
     """The executions of a pipeline, in the order they were started."""
-    return [body for body in cloud.store.all(KIND) if body["pipelineName"] == pipeline]
+    return cloud.store.all(KIND, {"pipelineName": pipeline})
 
 
 def active_of(cloud: Cloud, pipeline: str) -> list[Body]:
     """Those of them that have not ended; found without reading the others, of which there may be many."""
-    ids = [row["id"] for row in cloud.store.all(ACTIVE_KIND) if row["pipelineName"] == pipeline]
+    ids = [row["id"] for row in cloud.store.all(ACTIVE_KIND, {"pipelineName": pipeline})]
     found = [body for execution_id in ids if (body := cloud.store.find(KIND, execution_id)) is not None]
     return sorted(found, key=lambda body: body["_started"])
 

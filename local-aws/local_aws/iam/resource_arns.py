@@ -74,10 +74,9 @@ def _stack(cloud: Cloud, head: str, end: str) -> str:
     if end.startswith("arn:") and ":changeSet/" not in end:
         return end
     if ":changeSet/" in end:
-        rows = cloud.store.all("change_set")
-        row = next((row for row in rows if end in row.values()), None)
+        row = cloud.store.find("change_set", end)
         return str(row["StackId"]) if row and "StackId" in row else end
-    row = next((row for row in cloud.store.all("stack") if row.get("StackName") == end), None)
+    row = next(iter(cloud.store.all("stack", {"StackName": end}, ["StackId"])), None)
     return str(row["StackId"]) if row and "StackId" in row else f"{head}stack/{end}/*"
 
 

@@ -35,7 +35,7 @@ def find(cloud: Cloud, arn: str) -> Body:
 
 def of_pipeline(cloud: Cloud, pipeline_arn: str) -> list[Body]:
     """The executions of a pipeline, oldest first."""
-    return [body for body in cloud.store.all(KIND) if body["PipelineArn"] == pipeline_arn]
+    return cloud.store.all(KIND, {"PipelineArn": pipeline_arn})
 
 
 def definition_text(cloud: Cloud, execution: Body) -> str:

@@ -162,10 +162,8 @@ def list_pipeline_versions(cloud: Cloud, request: dict[str, Any]) -> dict[str, A
 
 def latest_version(cloud: Cloud, arn: str) -> int:
     """The number of the latest version of a pipeline."""
-    return max(
-        (row["PipelineVersionId"] for row in cloud.store.all(executions.VERSION_KIND) if row["PipelineArn"] == arn),
-        default=0,
-    )
+    versions = cloud.store.all(executions.VERSION_KIND, {"PipelineArn": arn}, ["PipelineVersionId"])
+    return max((row["PipelineVersionId"] for row in versions), default=0)
 
 
 def version_of(cloud: Cloud, arn: str, version: int) -> Body:
