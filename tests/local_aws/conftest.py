@@ -9,15 +9,31 @@ import sys
 import tarfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..conftest import RunningCloud, start_cloud
+
 SKLEARN_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/rehearsal"
 OPEN = ("InProgress", "Stopping", "Pending")
+
+
+@pytest.fixture(scope="module")
+def make_modules_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningCloud]]:
+    """Start clouds of the module's own; all are stopped at its end."""
+    started: list[RunningCloud] = []
+
+    def start(home: Path | None = None, **environment: str) -> RunningCloud:
+        started.append(start_cloud(home or tmp_path_factory.mktemp("modules-cloud"), **environment))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.stop()
 
 
 class Scripts:

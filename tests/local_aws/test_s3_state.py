@@ -1,22 +1,28 @@
-"""The state of S3 and of moto's services: what a restart must give back, and what a full disk must not pretend."""
+"""The state of S3 and of moto's services: what a restart must give back, and what a full disk must not pretend.
+
+Each scene begins in the same cloud; when all have come to their `yield` the cloud is killed, and each is told which one
+came back on its state.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-# A limit on the size of each file the server writes stands for a full disk.
-limits = pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="limits what a running process may write")
+AcrossAKill = Generator[None, Any, None]
 
 
 @contextlib.contextmanager
 def full_disk(cloud: Any, largest_file: int) -> Iterator[None]:
-    """Have the server fail to write any file beyond `largest_file` bytes."""
+    """Have the server fail to write any file beyond `largest_file` bytes, which stands for a full disk."""
+    if not hasattr(psutil.Process, "rlimit"):
+        pytest.skip("limits what a running process may write")
     server = psutil.Process(cloud.process.pid)
     before = server.rlimit(psutil.RLIMIT_FSIZE)
     server.rlimit(psutil.RLIMIT_FSIZE, (largest_file, before[1]))
@@ -26,20 +32,13 @@ def full_disk(cloud: Any, largest_file: int) -> Iterator[None]:
         server.rlimit(psutil.RLIMIT_FSIZE, before)
 
 
-def killed_and_back(cloud: Any, make_cloud: Callable[..., Any]) -> Any:
-    cloud.process.kill()
-    cloud.process.wait()
-    return make_cloud(cloud.home)
-
-
 def refusal_of(act: Callable[[], Any]) -> dict[str, Any]:
     with pytest.raises(ClientError) as caught:
         act()
     return dict(caught.value.response)
 
 
-def test_an_object_keeps_its_tags_encryption_class_and_time_across_a_kill(make_cloud: Any) -> None:
-    cloud = make_cloud()
+def an_object_keeps_its_tags_encryption_class_and_time_across_a_kill(cloud: Any) -> AcrossAKill:
     bucket, s3 = cloud.new_bucket(), cloud.client("s3")
     s3.put_object(
         Bucket=bucket, Key="k", Body=b"x", Tagging="a=b", ServerSideEncryption="AES256", StorageClass="STANDARD_IA"
@@ -47,7 +46,7 @@ def test_an_object_keeps_its_tags_encryption_class_and_time_across_a_kill(make_c
     s3.put_object(Bucket=bucket, Key="kms", Body=b"y", ServerSideEncryption="aws:kms", SSEKMSKeyId="my-key")
     s3.put_object_tagging(Bucket=bucket, Key="kms", Tagging={"TagSet": [{"Key": "late", "Value": "1"}]})
     before = {key: s3.head_object(Bucket=bucket, Key=key) for key in ("k", "kms")}
-    s3 = killed_and_back(cloud, make_cloud).client("s3")
+    s3 = (yield).client("s3")
     after = {key: s3.head_object(Bucket=bucket, Key=key) for key in ("k", "kms")}
     for key, names in {
         "k": ("ServerSideEncryption", "StorageClass", "LastModified", "ETag"),
@@ -58,25 +57,23 @@ def test_an_object_keeps_its_tags_encryption_class_and_time_across_a_kill(make_c
     assert s3.get_object_tagging(Bucket=bucket, Key="kms")["TagSet"] == [{"Key": "late", "Value": "1"}]
 
 
-def test_an_object_without_encryption_has_none_after_a_restart_although_its_bucket_encrypts_by_now(
-    make_cloud: Any,
-) -> None:
-    cloud = make_cloud()
+def an_object_without_encryption_has_none_after_a_restart_although_its_bucket_encrypts_by_now(
+    cloud: Any,
+) -> AcrossAKill:
     bucket, s3 = cloud.new_bucket(), cloud.client("s3")
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     before = s3.head_object(Bucket=bucket, Key="k").get("ServerSideEncryption")
     rules = [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
-    s3 = killed_and_back(cloud, make_cloud).client("s3")
+    s3 = (yield).client("s3")
     assert s3.head_object(Bucket=bucket, Key="k").get("ServerSideEncryption") == before
 
 
-def test_an_upload_that_was_open_at_a_kill_is_no_such_upload(make_cloud: Any) -> None:
-    cloud = make_cloud()
+def an_upload_that_was_open_at_a_kill_is_no_such_upload(cloud: Any) -> AcrossAKill:
     bucket, s3 = cloud.new_bucket(), cloud.client("s3")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     part = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"x")["ETag"]
-    s3 = killed_and_back(cloud, make_cloud).client("s3")
+    s3 = (yield).client("s3")
     parts = {"Parts": [{"PartNumber": 1, "ETag": part}]}
     asked = {"Bucket": bucket, "Key": "k", "UploadId": upload}
     for told in (
@@ -87,9 +84,7 @@ def test_an_upload_that_was_open_at_a_kill_is_no_such_upload(make_cloud: Any) ->
         assert (told["Error"]["Code"], told["ResponseMetadata"]["HTTPStatusCode"]) == ("NoSuchUpload", 404)
 
 
-@limits
-def test_an_object_that_does_not_fit_on_the_disk_is_refused_and_the_old_one_stays(make_cloud: Any) -> None:
-    cloud = make_cloud()
+def an_object_that_does_not_fit_on_the_disk_is_refused_and_the_old_one_stays(cloud: Any) -> AcrossAKill:
     bucket, s3 = cloud.new_bucket(), cloud.client("s3")
     s3.put_object(Bucket=bucket, Key="k", Body=b"old", Metadata={"m": "1"}, Tagging="a=b")
     files = set((cloud.home / "s3" / "data").iterdir())
@@ -99,15 +94,17 @@ def test_an_object_that_does_not_fit_on_the_disk_is_refused_and_the_old_one_stay
             assert told["ResponseMetadata"]["HTTPStatusCode"] == 507
             assert "disk of local-aws is full" in told["Error"]["Message"]
     assert set((cloud.home / "s3" / "data").iterdir()) == files
-    for seen in (s3, killed_and_back(cloud, make_cloud).client("s3")):
-        held = seen.get_object(Bucket=bucket, Key="k")
+
+    def check(s3: Any) -> None:
+        held = s3.get_object(Bucket=bucket, Key="k")
         assert (held["Body"].read(), held["Metadata"], held["TagCount"]) == (b"old", {"m": "1"}, 1)
-        assert [item["Key"] for item in seen.list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
+        assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
+
+    check(s3)
+    check((yield).client("s3"))
 
 
-@limits
-def test_a_version_that_does_not_fit_on_the_disk_leaves_the_versions_before_it(make_cloud: Any) -> None:
-    cloud = make_cloud()
+def a_version_that_does_not_fit_on_the_disk_leaves_the_versions_before_it(cloud: Any) -> AcrossAKill:
     bucket, s3 = cloud.new_bucket(), cloud.client("s3")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     versions = [s3.put_object(Bucket=bucket, Key="k", Body=body)["VersionId"] for body in (b"one", b"two")]
@@ -115,26 +112,23 @@ def test_a_version_that_does_not_fit_on_the_disk_leaves_the_versions_before_it(m
         refusal_of(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"z" * 200_000))
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"two"
     assert s3.get_object(Bucket=bucket, Key="k", VersionId=versions[0])["Body"].read() == b"one"
-    again = killed_and_back(cloud, make_cloud).client("s3").get_object(Bucket=bucket, Key="k")
+    again = (yield).client("s3").get_object(Bucket=bucket, Key="k")
     assert (again["Body"].read(), again["VersionId"]) == (b"two", versions[1])
 
 
-@limits
-def test_objects_can_be_deleted_on_a_full_disk_and_stay_deleted(make_cloud: Any) -> None:
-    cloud = make_cloud()
+def objects_can_be_deleted_on_a_full_disk_and_stay_deleted(cloud: Any) -> AcrossAKill:
     bucket, s3 = cloud.new_bucket(), cloud.client("s3")
     for key in ("a", "b", "c", "kept"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"x")
     with full_disk(cloud, 0):
         s3.delete_object(Bucket=bucket, Key="a")
         s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "b"}, {"Key": "c"}]})
-    for seen in (s3, killed_and_back(cloud, make_cloud).client("s3")):
-        assert [item["Key"] for item in seen.list_objects_v2(Bucket=bucket)["Contents"]] == ["kept"]
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["kept"]
+    s3 = (yield).client("s3")
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["kept"]
 
 
-@limits
-def test_tags_that_do_not_fit_on_the_disk_are_refused_and_the_old_ones_stay(make_cloud: Any) -> None:
-    cloud = make_cloud()
+def tags_that_do_not_fit_on_the_disk_are_refused_and_the_old_ones_stay(cloud: Any) -> AcrossAKill:
     bucket, s3 = cloud.new_bucket(), cloud.client("s3")
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="a=b")
     new = {"TagSet": [{"Key": "new", "Value": "1"}]}
@@ -143,11 +137,11 @@ def test_tags_that_do_not_fit_on_the_disk_are_refused_and_the_old_ones_stay(make
         assert told["ResponseMetadata"]["HTTPStatusCode"] == 507
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "b"}]
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    s3 = (yield).client("s3")
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "b"}]
 
 
-@limits
-def test_a_change_that_cannot_be_written_to_the_journal_is_refused_and_not_made(make_cloud: Any) -> None:
-    cloud = make_cloud()
+def a_change_that_cannot_be_written_to_the_journal_is_refused_and_not_made(cloud: Any) -> AcrossAKill:
     secrets, s3 = cloud.client("secretsmanager"), cloud.client("s3")
     with full_disk(cloud, 0):
         told = refusal_of(lambda: secrets.create_secret(Name="lost", SecretString="s"))
@@ -157,14 +151,58 @@ def test_a_change_that_cannot_be_written_to_the_journal_is_refused_and_not_made(
         assert "disk of local-aws is full" in told["Error"]["Message"]
         assert "disk of local-aws is full" in refusal_of(lambda: s3.create_bucket(Bucket="lost"))["Error"]["Message"]
     assert secrets.list_secrets()["SecretList"] == []
-    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == []
+    assert "lost" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     secrets.create_secret(Name="kept", SecretString="s")
-    again = killed_and_back(cloud, make_cloud).client("secretsmanager")
+    again = (yield).client("secretsmanager")
     assert [secret["Name"] for secret in again.list_secrets()["SecretList"]] == ["kept"]
 
 
-def test_what_was_refused_is_not_asked_again_at_a_restart(make_cloud: Any) -> None:
-    cloud = make_cloud()
+def what_was_refused_is_not_asked_again_at_a_restart(cloud: Any) -> AcrossAKill:
     refusal_of(lambda: cloud.client("iam").delete_role(RoleName="nobody"))
-    killed_and_back(cloud, make_cloud)
+    yield
     assert "replay of" not in (cloud.home / "test.log").read_text()
+
+
+SCENES = (
+    an_object_keeps_its_tags_encryption_class_and_time_across_a_kill,
+    an_object_without_encryption_has_none_after_a_restart_although_its_bucket_encrypts_by_now,
+    an_upload_that_was_open_at_a_kill_is_no_such_upload,
+    an_object_that_does_not_fit_on_the_disk_is_refused_and_the_old_one_stays,
+    a_version_that_does_not_fit_on_the_disk_leaves_the_versions_before_it,
+    objects_can_be_deleted_on_a_full_disk_and_stay_deleted,
+    tags_that_do_not_fit_on_the_disk_are_refused_and_the_old_ones_stay,
+    a_change_that_cannot_be_written_to_the_journal_is_refused_and_not_made,
+    what_was_refused_is_not_asked_again_at_a_restart,
+)
+
+
+@dataclass(frozen=True)
+class Played:
+    """All scenes up to the kill, what failed in one before it, and the cloud that came back."""
+
+    begun: dict[Any, AcrossAKill]
+    failed: dict[Any, BaseException]
+    cloud: Any
+
+
+@pytest.fixture(scope="module")
+def played(make_modules_cloud: Callable[..., Any]) -> Played:
+    cloud = make_modules_cloud()
+    begun = {scene: scene(cloud) for scene in SCENES}
+    failed: dict[Any, BaseException] = {}
+    for scene in SCENES:
+        try:
+            next(begun[scene])
+        except BaseException as failure:
+            failed[scene] = failure
+    cloud.process.kill()
+    cloud.process.wait()
+    return Played(begun, failed, make_modules_cloud(cloud.home))
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+def test_across_a_kill(scene: Any, played: Played) -> None:
+    if scene in played.failed:
+        raise played.failed[scene]
+    with pytest.raises(StopIteration):
+        played.begun[scene].send(played.cloud)
