@@ -23,6 +23,7 @@ import certifi
 import pytest
 
 from ...conftest import start_cloud
+from ..in_process import invoked
 
 # The cloud runs images on this very Python; the Dockerfile pins another by its digest.
 PYTHON_TAG = f"{sys.version_info.major}.{sys.version_info.minor}-slim"
@@ -100,7 +101,13 @@ class Team:
     def stack(self) -> str:
         return f"{self.name}-server"
 
-    def run(self, command: str, *words: str, stdin: Any = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command where nobody is there to ask."""
+        return invoked(command, "--stack", self.stack, *words, environment=self.cloud.environment)
+
+    def run_process(
+        self, command: str, *words: str, stdin: Any = subprocess.DEVNULL
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command as a user does; nobody is there to ask unless `stdin` is a terminal."""
         return subprocess.run(
             [sys.executable, "-m", "mlflow_server", command, *words, "--stack", self.stack],
@@ -112,16 +119,16 @@ class Team:
             check=False,
         )
 
-    def deploy(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def deploy(self, *options: str, process: bool = False) -> subprocess.CompletedProcess[str]:
         base = ("--server-name", self.name, "--certificate-bundle-url", self.bundle_url, "--python-tag", PYTHON_TAG)
-        return self.run("deploy", *base, *options)
+        return (self.run_process if process else self.run)("deploy", *base, *options)
 
     def answer(self, typed: list[str], command: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command at a terminal, and type."""
         ours, theirs = pty.openpty()
         os.write(ours, "".join(f"{line}\n" for line in typed).encode())
         try:
-            return self.run(command, *words, stdin=theirs)
+            return self.run_process(command, *words, stdin=theirs)
         finally:
             os.close(ours)
             os.close(theirs)
@@ -205,7 +212,7 @@ def team(cloud: Any, bundle_url: str) -> Team:
 def deployed(cloud: Any, bundle_url: str) -> Team:
     """A small server on the inside of a VPC of its own, deployed with its service; a test may not change it."""
     team = new_team(cloud, bundle_url)
-    done = team.deploy("--yes")
+    done = team.deploy("--yes", process=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return team
 

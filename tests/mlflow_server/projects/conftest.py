@@ -20,6 +20,8 @@ from mlflow_server import isolated
 from mlflow_server.home import Home
 from mlflow_server.settings import Settings
 
+from ..in_process import invoked
+
 MARK, VALUE = "for-alpha-alone", 73.25
 ATTACHMENT = "11111111-1111-1111-1111-111111111111"
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -96,11 +98,13 @@ class Neighbours:
 
 @pytest.fixture(scope="session")
 def cli() -> Cli:
-    """Run a command of the server about a home."""
+    """Run a command of the server about a home: in a process of its own where it starts a server."""
 
-    def run(home: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(home: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        if words[0] != "up" and "--isolated" not in words:
+            return invoked(*words, "--home", home, environment=env)
         command = [sys.executable, "-m", "mlflow_server", *words, "--home", str(home)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, **options)
+        return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env=env)
 
     return run
 
