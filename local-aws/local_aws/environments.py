@@ -14,12 +14,15 @@ import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uv
 from packaging.requirements import InvalidRequirement, Requirement
 
-from local_aws.cloud import Cloud
 from local_aws.processes.keeper import ProcessSpec
+
+if TYPE_CHECKING:
+    from local_aws.cloud import Cloud
 
 _INSTALL_SECONDS = 1800
 

@@ -15,10 +15,12 @@ import re
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from local_aws.cloud import Cloud
 from local_aws.errors import validation_error
+
+if TYPE_CHECKING:
+    from local_aws.cloud import Cloud
 
 SCIKIT_LEARN = "scikit-learn"
 BUILT = "built"

@@ -174,7 +174,7 @@ def scripts(cloud: Any) -> Scripts:
     return Scripts(cloud)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripts_of() -> type[Scripts]:
     """Submit scripts to a cloud of the test's own: `scripts_of(cloud)`."""
     return Scripts

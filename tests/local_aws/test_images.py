@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
+from local_aws.__main__ import main
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/example:1"
@@ -21,22 +23,22 @@ class Builder:
         self.context.mkdir()
         (self.context / "server.py").write_text("print('hello')\n")
 
-    def build(self, dockerfile: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def build(self, dockerfile: str, *arguments: str) -> Result:
         (self.context / "Dockerfile").write_text(dockerfile)
         given = [word for argument in arguments for word in ("--build-arg", argument)]
-        command = [sys.executable, "-m", "local_aws", "build-image", "--home", str(self.home), "--tag", URI, *given]
-        return subprocess.run([*command, str(self.context)], capture_output=True, text=True, timeout=120, check=False)
+        command = ["build-image", "--home", str(self.home), "--tag", URI, *given, str(self.context)]
+        return CliRunner().invoke(main, command)
 
     def refusal(self, dockerfile: str, *arguments: str) -> str:
         result = self.build(dockerfile, *arguments)
-        assert result.returncode != 0
-        assert "Traceback" not in result.stderr
+        assert result.exit_code == 1
+        assert isinstance(result.exception, SystemExit)
         assert not list(self.home.glob("images/uris/*"))
         return result.stderr
 
     def built(self, dockerfile: str, *arguments: str) -> dict[str, object]:
         result = self.build(dockerfile, *arguments)
-        assert result.returncode == 0, result.stderr
+        assert result.exit_code == 0, result.output
         [tag] = self.home.glob("images/uris/*.json")
         return json.loads((self.home / "images" / json.loads(tag.read_text())["digest"] / "image.json").read_text())
 

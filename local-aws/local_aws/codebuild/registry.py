@@ -12,9 +12,6 @@ import json
 import re
 from typing import Any
 
-import boto3
-from botocore.exceptions import ClientError
-
 from local_aws.images import ImageRecord
 
 _URI = re.compile(
@@ -31,7 +28,7 @@ class PushRefused(Exception):
 
 def password() -> str:
     """What logs in to this account's registry, by the credentials of the environment."""
-    told = boto3.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    told = _ecr().get_authorization_token()["authorizationData"][0]["authorizationToken"]
     return base64.b64decode(told).decode().partition(":")[2]
 
 
@@ -45,7 +42,9 @@ def push(uri: str, record: ImageRecord) -> str:
         raise PushRefused(
             f"{uri} is in no ECR repository: only <account>.dkr.ecr.<region>.amazonaws.com can be pushed to"
         )
-    ecr = boto3.client("ecr", region_name=place["region"])
+    from botocore.exceptions import ClientError
+
+    ecr = _ecr(region_name=place["region"])
     repository: dict[str, Any] = {"registryId": place["account"], "repositoryName": place["name"]}
     config = json.dumps(dataclasses.asdict(record), sort_keys=True).encode()
     digest = _digest(config)
@@ -87,6 +86,13 @@ def push(uri: str, record: ImageRecord) -> str:
         }.get(code, code)
         raise PushRefused(f"{prefix}: {message}") from error
     return _digest(manifest.encode())
+
+
+def _ecr(**where: str) -> Any:
+    # Slow to import, and most of what a build asks of its daemon needs no registry.
+    import boto3
+
+    return boto3.client("ecr", **where)
 
 
 def _digest(content: bytes) -> str:
