@@ -1,6 +1,7 @@
 """What the tests of model_build stand on: prepared splits, train.py as a process, and servers that fail."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -48,18 +49,75 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "processing"
 
 
+Warm = Callable[[Mapping[str, str], list[str], Path], int]
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Run a job in a fork of a process that has imported train.py, which takes longest of all; its exit code."""
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("warm_training.py")],
+        env=plain_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+
+        def run(environment: Mapping[str, str], arguments: list[str], output: Path) -> int:
+            job = {"environment": environment, "arguments": arguments, "output": str(output)}
+            print(json.dumps(job), file=process.stdin, flush=True)
+            return int(process.stdout.readline())  # type: ignore[union-attr]
+
+        try:
+            yield run
+        finally:
+            process.kill()
+
+
 class Trainer:
     """Runs train.py as SageMaker's script mode does, each time in folders of its own."""
 
-    def __init__(self, splits: Path, folder: Path) -> None:
+    def __init__(self, splits: Path, folder: Path, warm: Warm) -> None:
         self.splits = splits
         self.folder = folder
+        self._warm = warm
         self._jobs = 0
 
     def start(
         self, environment: Mapping[str, str] | None = None, source: Path = SOURCE, **arguments: object
     ) -> tuple[subprocess.Popen[str], Path]:
-        """Start a job; returns its process and its folder."""
+        """Start a job as a process of its own; returns it and its folder."""
+        folder, variables, flags = self._job(environment, arguments)
+        process = subprocess.Popen(
+            [sys.executable, source / "train.py", *flags],
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return process, folder
+
+    def run_alone(self, environment: Mapping[str, str] | None = None, **arguments: object) -> Job:
+        """Run a job to its end in a process of its own."""
+        process, folder = self.start(environment, **arguments)
+        try:
+            output, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        return _ended(process.returncode, output, folder)
+
+    def __call__(self, environment: Mapping[str, str] | None = None, **arguments: object) -> Job:
+        """Run a job to its end, started warm."""
+        folder, variables, flags = self._job(environment, arguments)
+        folder.mkdir(parents=True)
+        code = self._warm(variables, flags, folder / "log")
+        return _ended(code, (folder / "log").read_text(), folder)
+
+    def _job(
+        self, environment: Mapping[str, str] | None, arguments: Mapping[str, object]
+    ) -> tuple[Path, dict[str, str], list[str]]:
         self._jobs += 1
         folder = self.folder / f"job-{self._jobs}"
         variables = {
@@ -69,34 +127,22 @@ class Trainer:
             **(environment or {}),
         }
         flags = [text for name, value in arguments.items() for text in (f"--{name.replace('_', '-')}", str(value))]
-        process = subprocess.Popen(
-            [sys.executable, source / "train.py", *flags],
-            env=plain_environment(**variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        return process, folder
+        return folder, plain_environment(**variables), flags
 
-    def __call__(self, environment: Mapping[str, str] | None = None, source: Path = SOURCE, **arguments: object) -> Job:
-        """Run a job to its end."""
-        process, folder = self.start(environment, source, **arguments)
-        try:
-            output, _ = process.communicate(timeout=120)
-        finally:
-            process.kill()
-        failure = folder / "output" / "failure"
-        return Job(process.returncode, output, failure.read_text() if failure.exists() else "", folder)
+
+def _ended(code: int, output: str, folder: Path) -> Job:
+    failure = folder / "output" / "failure"
+    return Job(code, output, failure.read_text() if failure.exists() else "", folder)
 
 
 @pytest.fixture(scope="session")
-def make_trainer(splits: Path) -> Callable[[Path], Trainer]:
-    return lambda folder: Trainer(splits, folder)
+def make_trainer(splits: Path, warm: Warm) -> Callable[[Path], Trainer]:
+    return lambda folder: Trainer(splits, folder, warm)
 
 
 @pytest.fixture
-def train(splits: Path, tmp_path: Path) -> Trainer:
-    return Trainer(splits, tmp_path)
+def train(make_trainer: Callable[[Path], Trainer], tmp_path: Path) -> Trainer:
+    return make_trainer(tmp_path)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, make_trainer: Callable[[Pa
         "PIPELINE_EXECUTION": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/iris-build/execution/abc",
     }
     arguments = {"tracking_uri": mlflow_uri, "experiment": "trained", "model_name": "trained", "max_leaf_nodes": 4}
-    return [trainer(environment, **arguments), trainer(environment, **arguments)]
+    return [trainer.run_alone(environment, **arguments), trainer(environment, **arguments)]
 
 
 def test_the_tuner_can_read_every_metric_from_the_output(trained: Any) -> None:

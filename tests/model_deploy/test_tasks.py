@@ -88,6 +88,9 @@ def test_what_a_task_needs_is_found_in_place_without_a_network(build: Build, che
 
 
 def test_a_unit_test_that_fails_ends_the_build_before_anything_is_started(build: Build, checkout: Path) -> None:
+    for tests in (checkout / "tests" / "model_build" / "unit").glob("test_*.py"):
+        if tests.name != "test_gate.py":  # the others pass, and import the training's libraries
+            tests.unlink()
     gate = checkout / "model-build" / "source" / "gate.yaml"
     gate.write_text(gate.read_text().replace("accuracy > 0.9", "accuracy >= 0.9"))
     ran = build(
