@@ -12,9 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
+from .in_process import invoked
+
 ROOT = Path(__file__).parents[2]
-# cicd is run from the root of the repository, where it lies, and installed nowhere.
-sys.path.insert(0, str(ROOT))
+
+MANAGED_MLFLOW = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/app-0a1b2c"
+NETWORK = {
+    "vpc_id": "vpc-0a1b2c3d",
+    "subnet_ids": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"],
+    "security_group_ids": "sg-0a1b2c3d",
+}
 
 
 @dataclass
@@ -39,18 +46,21 @@ class Team:
         }
         self.file.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
 
-    def run(self, *words: str, **process: Any) -> subprocess.CompletedProcess[str]:
-        """Run `python -m cicd` as a user does, with nobody to ask."""
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command as `python -m cicd` does, with nobody to ask, in this process: loading it takes longer."""
+        return invoked(words[0], "--parameters", str(self.file), *words[1:], environment=self.cloud.environment)
+
+    def process(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+        """Run `python -m cicd` in a process of its own, as a user does."""
         return subprocess.run(
             [sys.executable, "-m", "cicd", words[0], "--parameters", str(self.file), *words[1:]],
             cwd=ROOT,
             env=self.cloud.environment,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            **process,
         )
 
     def deploy(self) -> dict[str, str]:
@@ -106,4 +116,24 @@ def deployed(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Team:
         model_names="iris-*",
     )
     team.deploy()
+    return team
+
+
+@pytest.fixture(scope="session")
+def elsewhere(deployed: Team, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A project on CodeCommit, in a VPC, with SageMaker's managed MLflow, whose failures somebody is told of."""
+    folder = tmp_path_factory.mktemp("cicd")
+    team = Team(deployed.cloud, folder / "elsewhere.yaml", f"{deployed.project}c")
+    team.write(
+        provider="CodeCommit",
+        repository=f"{team.project}-models",
+        create_repository=True,
+        notification_email="team@example.com",
+        mlflow_tracking_uri=MANAGED_MLFLOW,
+        mlflow_artifact_bucket="team-mlflow",
+        **NETWORK,
+    )
+    done = team.run("deploy", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PENDING" not in done.stdout
     return team

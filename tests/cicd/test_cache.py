@@ -26,7 +26,7 @@ def log_of_build(team: Any, task: str, command: str) -> str:
     until = time.monotonic() + 60
     while (build := codebuild.batch_get_builds(ids=[started["id"]])["builds"][0])["buildStatus"] not in ENDED:
         assert time.monotonic() < until, build
-        time.sleep(0.2)
+        time.sleep(0.05)
     where = build["logs"]
     events = team.cloud.client("logs").get_log_events(
         logGroupName=where["groupName"], logStreamName=where["streamName"], startFromHead=True

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .in_process import invoked
+
 ROOT = Path(__file__).parents[2]
 # What an endpoint stack looks like to whoever takes the CI/CD away.
 ENDPOINT = """
@@ -24,23 +26,15 @@ def answer(team: Any, text: str, *words: str) -> subprocess.CompletedProcess[str
     ours, theirs = pty.openpty()
     os.write(ours, f"{text}\n".encode())
     try:
-        return subprocess.run(
-            [sys.executable, "-m", "cicd", words[0], "--parameters", str(team.file), *words[1:]],
-            cwd=ROOT,
-            env=team.cloud.environment,
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done: subprocess.CompletedProcess[str] = team.process(*words, stdin=theirs)
+        return done
     finally:
         os.close(ours)
         os.close(theirs)
 
 
 def test_nothing_is_deployed_where_nobody_can_say_yes(team: Any) -> None:
-    done = team.run("deploy")
+    done = team.process("deploy")
     assert done.returncode == 1
     assert "AWS::CodePipeline::Pipeline" in done.stdout
     assert "give --yes" in done.stderr
@@ -73,7 +67,7 @@ def test_a_pending_connection_is_said_with_the_link_to_finish_it(deployed: Any) 
 
 
 def test_the_state_of_all_stages_is_shown(deployed: Any) -> None:
-    shown = deployed.run("status").stdout
+    shown = deployed.process("status").stdout
     for word in ("Package", "Staging", "Approve", "Prod", f"{deployed.project}-model-build", "PENDING"):
         assert word in shown
 
@@ -89,7 +83,9 @@ def test_a_failed_first_deployment_says_why_and_is_removed(team: Any, deployed: 
     assert team.buckets() == set()
 
 
-def test_an_update_shows_what_changes_and_one_that_fails_is_rolled_back_and_says_why(team: Any, deployed: Any) -> None:
+def test_an_update_is_shown_one_that_fails_is_rolled_back_and_everything_goes_when_that_is_asked_for(
+    team: Any, deployed: Any
+) -> None:
     before = team.deploy()
     team.write(branch="release")
     done = team.run("deploy", "--yes")
@@ -109,6 +105,11 @@ def test_an_update_shows_what_changes_and_one_that_fails_is_rolled_back_and_says
     assert "rolled back: everything is as it was" in failed.stderr
     assert team.status() == "UPDATE_ROLLBACK_COMPLETE"
     assert team.outputs() == before
+
+    team.write(branch="release")
+    team.cloud.client("s3").put_object(Bucket=before["ArtifactBucket"], Key="models/kept", Body=b"first")
+    assert team.run("destroy", "--yes", "--delete-artifacts").returncode == 0
+    assert team.buckets() == set()
 
 
 def test_a_removal_is_agreed_to_by_name_and_leaves_models(team: Any) -> None:
@@ -144,26 +145,20 @@ def test_a_removal_is_agreed_to_by_name_and_leaves_models(team: Any) -> None:
     assert "nothing to remove" in again.stdout
 
 
-def test_everything_goes_when_that_is_asked_for(team: Any) -> None:
-    outputs, s3 = team.deploy(), team.cloud.client("s3")
-    s3.put_object(Bucket=outputs["ArtifactBucket"], Key="models/kept", Body=b"first")
-    assert team.run("destroy", "--yes", "--delete-artifacts").returncode == 0
-    assert team.buckets() == set()
-
-
 def test_the_template_is_offered_to_studio(cloud: Any, bucket: str) -> None:
     s3 = cloud.client("s3")
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-m", "cicd", "publish-template", "--bucket", bucket, "--prefix", "templates"],
-            cwd=ROOT,
-            env=cloud.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+    words = ["publish-template", "--bucket", bucket, "--prefix", "templates"]
+    assert invoked(*words, environment=cloud.environment).returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "cicd", *words],
+        cwd=ROOT,
+        env=cloud.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     assert f"https://{bucket}.s3.us-east-1.amazonaws.com/templates/cicd.yaml" in done.stdout
     assert f"sagemaker:projectS3TemplatesLocation = s3://{bucket}/templates/" in done.stdout
     tags = s3.get_object_tagging(Bucket=bucket, Key="templates/cicd.yaml")["TagSet"]
@@ -174,8 +169,6 @@ def test_the_template_is_offered_to_studio(cloud: Any, bucket: str) -> None:
 
 @pytest.mark.parametrize("command", ["deploy", "destroy", "status", "publish-template"])
 def test_every_command_explains_itself(command: str) -> None:
-    told = subprocess.run(
-        [sys.executable, "-m", "cicd", command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    told = invoked(command, "--help", environment=os.environ)
     assert told.returncode == 0
     assert "--" in told.stdout

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 APP = f"{ARN}mlflow-app/app-0a1b2c"
 CALLERS = ("JobRole", "ModelBuildRole", "PackageRole", "SmokeTestStagingRole", "SmokeTestProdRole")
-
-
-@pytest.fixture(scope="module")
-def managed(deployed: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    team = type(deployed)(deployed.cloud, tmp_path_factory.mktemp("cicd") / "managed.yaml", f"{deployed.project}m")
-    team.write(mlflow_tracking_uri=APP, mlflow_artifact_bucket="team-mlflow")
-    team.deploy()
-    return team
 
 
 def may(team: Any, role: str, action: str, resource: str) -> bool:
@@ -26,28 +16,28 @@ def may(team: Any, role: str, action: str, resource: str) -> bool:
     return bool(answer["EvaluationResults"][0]["EvalDecision"] == "allowed")
 
 
-def test_those_who_speak_to_mlflow_may_call_it_and_nobody_another(managed: Any) -> None:
+def test_those_who_speak_to_mlflow_may_call_it_and_nobody_another(elsewhere: Any) -> None:
     for role in CALLERS:
-        assert may(managed, role, "sagemaker:CallMlflowAppApi", APP)
-        assert may(managed, role, "sagemaker-mlflow:SearchRuns", APP)
-        assert not may(managed, role, "sagemaker:CallMlflowAppApi", f"{ARN}mlflow-app/app-of-others")
-        assert not may(managed, role, "sagemaker:DeleteMlflowApp", APP)
+        assert may(elsewhere, role, "sagemaker:CallMlflowAppApi", APP)
+        assert may(elsewhere, role, "sagemaker-mlflow:SearchRuns", APP)
+        assert not may(elsewhere, role, "sagemaker:CallMlflowAppApi", f"{ARN}mlflow-app/app-of-others")
+        assert not may(elsewhere, role, "sagemaker:DeleteMlflowApp", APP)
     for role in ("EndpointRole", "ServingImageRole"):
-        assert not may(managed, role, "sagemaker:CallMlflowAppApi", APP)
+        assert not may(elsewhere, role, "sagemaker:CallMlflowAppApi", APP)
 
 
-def test_artifacts_are_written_by_jobs_and_read_for_a_release(managed: Any) -> None:
+def test_artifacts_are_written_by_jobs_and_read_for_a_release(elsewhere: Any) -> None:
     artifact = "arn:aws:s3:::team-mlflow/1/models/MLmodel"
-    assert may(managed, "JobRole", "s3:PutObject", artifact)
-    assert may(managed, "PackageRole", "s3:GetObject", artifact)
-    assert may(managed, "PackageRole", "s3:ListBucket", "arn:aws:s3:::team-mlflow")
+    assert may(elsewhere, "JobRole", "s3:PutObject", artifact)
+    assert may(elsewhere, "PackageRole", "s3:GetObject", artifact)
+    assert may(elsewhere, "PackageRole", "s3:ListBucket", "arn:aws:s3:::team-mlflow")
     for role in ("PackageRole", "ModelBuildRole", "EndpointRole"):
-        assert not may(managed, role, "s3:PutObject", artifact)
+        assert not may(elsewhere, role, "s3:PutObject", artifact)
 
 
-def test_no_secret_is_read(managed: Any) -> None:
-    projects = managed.cloud.client("codebuild").batch_get_projects(
-        names=[f"{managed.project}-model-build", f"{managed.project}-package"]
+def test_no_secret_is_read(elsewhere: Any) -> None:
+    projects = elsewhere.cloud.client("codebuild").batch_get_projects(
+        names=[f"{elsewhere.project}-model-build", f"{elsewhere.project}-package"]
     )["projects"]
     for project in projects:
         variables = {item["name"]: item["value"] for item in project["environment"]["environmentVariables"]}

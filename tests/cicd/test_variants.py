@@ -9,38 +9,15 @@ import pytest
 
 from cicd.template import read_template
 
-NETWORK = {
-    "vpc_id": "vpc-0a1b2c3d",
-    "subnet_ids": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"],
-    "security_group_ids": "sg-0a1b2c3d",
-}
 
-
-@pytest.fixture(scope="module")
-def codecommit(deployed: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A project on CodeCommit, inside a VPC, whose failures somebody is told of."""
-    team = type(deployed)(deployed.cloud, tmp_path_factory.mktemp("cicd") / "codecommit.yaml", f"{deployed.project}c")
-    team.write(
-        provider="CodeCommit",
-        repository=f"{team.project}-models",
-        create_repository=True,
-        notification_email="team@example.com",
-        **NETWORK,
-    )
-    done = team.run("deploy", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "PENDING" not in done.stdout
-    return team
-
-
-def test_a_push_to_codecommit_starts_both_pipelines(codecommit: Any) -> None:
-    client, events = codecommit.cloud.client, codecommit.cloud.client("events")
-    outputs, resources = codecommit.outputs(), codecommit.resources()
-    assert f"{codecommit.project}-models" in outputs["CloneUrl"]
+def test_a_push_to_codecommit_starts_both_pipelines(elsewhere: Any) -> None:
+    client, events = elsewhere.cloud.client, elsewhere.cloud.client("events")
+    outputs, resources = elsewhere.outputs(), elsewhere.resources()
+    assert f"{elsewhere.project}-models" in outputs["CloneUrl"]
     assert "ConnectionArn" not in outputs
     rule = resources["PushRule"].rpartition("/")[2]
     pattern = json.loads(events.describe_rule(Name=rule)["EventPattern"])
-    assert pattern["resources"] == [f"arn:aws:codecommit:us-east-1:123456789012:{codecommit.project}-models"]
+    assert pattern["resources"] == [f"arn:aws:codecommit:us-east-1:123456789012:{elsewhere.project}-models"]
     assert pattern["detail"]["referenceName"] == ["main"]
     targets = {row["Arn"].rpartition(":")[2] for row in events.list_targets_by_rule(Rule=rule)["Targets"]}
     names = {outputs["ModelBuildPipeline"], outputs["ModelDeployPipeline"]}
@@ -53,9 +30,9 @@ def test_a_push_to_codecommit_starts_both_pipelines(codecommit: Any) -> None:
         assert pipeline.get("triggers", []) == []
 
 
-def test_builds_and_jobs_go_into_the_vpc(codecommit: Any) -> None:
-    client = codecommit.cloud.client("codebuild")
-    project = client.batch_get_projects(names=[f"{codecommit.project}-model-build"])["projects"][0]
+def test_builds_and_jobs_go_into_the_vpc(elsewhere: Any) -> None:
+    client = elsewhere.cloud.client("codebuild")
+    project = client.batch_get_projects(names=[f"{elsewhere.project}-model-build"])["projects"][0]
     assert project["vpcConfig"] == {
         "vpcId": "vpc-0a1b2c3d",
         "subnets": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"],
@@ -67,9 +44,9 @@ def test_builds_and_jobs_go_into_the_vpc(codecommit: Any) -> None:
     assert "MLFLOW_TRACKING_PASSWORD" not in told
 
 
-def test_somebody_is_told_of_failures(codecommit: Any) -> None:
-    sns = codecommit.cloud.client("sns")
-    topic = codecommit.outputs()["NotificationTopicArn"]
+def test_somebody_is_told_of_failures(elsewhere: Any) -> None:
+    sns = elsewhere.cloud.client("sns")
+    topic = elsewhere.outputs()["NotificationTopicArn"]
     assert [row["Endpoint"] for row in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]] == [
         "team@example.com"
     ]
