@@ -36,6 +36,25 @@ def make_modules_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         running.stop()
 
 
+@pytest.fixture(scope="session")
+def restartable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RunningCloud]]:
+    """A cloud that a test may end: each call answers it as it runs, started again on its state where it does not.
+
+    Its home is shared by the session: use names of your own in it.
+    """
+    home = tmp_path_factory.mktemp("restartable-cloud")
+    started: list[RunningCloud] = []
+
+    def running() -> RunningCloud:
+        if not started or started[-1].process.poll() is not None:
+            started.append(start_cloud(home))
+        return started[-1]
+
+    yield running
+    for each in started:
+        each.stop()
+
+
 class Scripts:
     """Submits scripts to one cloud; every name is new."""
 

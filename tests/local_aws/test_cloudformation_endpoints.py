@@ -153,7 +153,8 @@ ENTRYPOINT ["python", "/opt/program/server.py"]
 SLOW_SERVER = """
 import os, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
-time.sleep(4)
+while not os.path.exists("{gate}"):
+    time.sleep(0.02)
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -163,10 +164,10 @@ HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).se
 """
 
 
-def slow_image(serving: Any, folder: Path) -> str:
-    """An image whose container takes four seconds to start."""
+def slow_image(serving: Any, folder: Path, gate: Path) -> str:
+    """An image whose container does not answer before there is a file `gate`."""
     folder.mkdir()
-    (folder / "server.py").write_text(SLOW_SERVER)
+    (folder / "server.py").write_text(SLOW_SERVER.format(gate=gate))
     (folder / "Dockerfile").write_text(SLOW.format(version=f"{sys.version_info.major}.{sys.version_info.minor}"))
     uri = serving.image.replace(":1", ":slow")
     built = serving.build(uri, folder)
@@ -178,12 +179,14 @@ def test_an_update_that_is_cancelled_returns_to_what_was_served(
     stacks: Any, serving: Any, given: dict[str, str], tmp_path: Path
 ) -> None:
     name = stacks.create(TEMPLATE, given)
-    request = stacks.request(TEMPLATE, {**given, "Image": slow_image(serving, tmp_path / "slow")}, {})
+    gate = tmp_path / "gate"
+    request = stacks.request(TEMPLATE, {**given, "Image": slow_image(serving, tmp_path / "slow", gate)}, {})
     stacks.cloudformation.update_stack(StackName=name, **request)
     assert stacks.status(name) == "UPDATE_IN_PROGRESS"
     with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
         stacks.cloudformation.delete_stack(StackName=name)
     stacks.cloudformation.cancel_update_stack(StackName=name)
+    gate.touch()
     assert stacks.settled(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert serving.invoke(given["EndpointName"])["name"] == "first"
     assert (name, "UPDATE_ROLLBACK_IN_PROGRESS", "Stack update cancelled.") in stacks.told(name)
@@ -193,10 +196,13 @@ def test_a_stack_that_is_deleted_while_it_is_made_is_unmade(
     stacks: Any, serving: Any, given: dict[str, str], tmp_path: Path
 ) -> None:
     name = stacks.name()
-    request = stacks.request(TEMPLATE, {**given, "Image": slow_image(serving, tmp_path / "slow")}, {})
+    gate = tmp_path / "gate"
+    request = stacks.request(TEMPLATE, {**given, "Image": slow_image(serving, tmp_path / "slow", gate)}, {})
     stack_id = stacks.cloudformation.create_stack(StackName=name, **request)["StackId"]
     assert stacks.status(name) == "CREATE_IN_PROGRESS"
-    assert stacks.delete(name)["StackStatus"] == "DELETE_COMPLETE"
+    stacks.cloudformation.delete_stack(StackName=name)
+    gate.touch()
+    assert stacks.settled(stack_id)["StackStatus"] == "DELETE_COMPLETE"
     assert stacks.reason(stack_id, "Endpoint", "CREATE_FAILED") == "Resource creation cancelled"
     assert models(serving, name) == configs(serving, name) == []
     with pytest.raises(ClientError, match="Could not find"):
@@ -216,12 +222,12 @@ def test_tags_of_the_stack_are_on_models_and_endpoints_and_change_in_place(
 
 
 def test_what_a_killed_server_left_unfinished_is_failed_with_the_reason_and_can_be_mended(
-    make_cloud: Callable[..., Any], stacks_of: Any, serving_of: Callable[[Any], Any], tmp_path: Path
+    restartable: Callable[[], Any], stacks_of: Any, serving_of: Callable[[Any], Any], tmp_path: Path
 ) -> None:
-    cloud = make_cloud()
+    cloud, gate = restartable(), tmp_path / "gate"
     serving, stacks = serving_of(cloud), stacks_of(cloud)
     given = {"EndpointName": "changing", "Image": serving.image, "Data": serving.archive(answer_txt="one")}
-    slow = {**given, "Image": slow_image(serving, tmp_path / "slow")}
+    slow = {**given, "Image": slow_image(serving, tmp_path / "slow", gate)}
     stacks.create(TEMPLATE, given, StackName="changing")
     stacks.cloudformation.update_stack(StackName="changing", **stacks.request(TEMPLATE, slow, {}))
     starting = stacks.request(TEMPLATE, {**slow, "EndpointName": "starting"}, {})
@@ -230,13 +236,14 @@ def test_what_a_killed_server_left_unfinished_is_failed_with_the_reason_and_can_
     cloud.process.kill()
     cloud.process.wait()
 
-    revived = make_cloud(cloud.home)
+    revived = restartable()
     stacks = stacks_of(revived)
     assert (stacks.status("changing"), stacks.status("starting")) == ("UPDATE_FAILED", "CREATE_FAILED")
+    gate.touch()
     assert "server was stopped" in stacks.reason("changing", "Endpoint", "UPDATE_FAILED")
     assert "server was stopped" in stacks.reason("starting", "Endpoint", "CREATE_FAILED")
     assert stacks.update("changing", TEMPLATE, {**given, "Name": "mended"})["StackStatus"] == "UPDATE_COMPLETE"
     answer = revived.client("sagemaker-runtime").invoke_endpoint(EndpointName="changing", Body=b"{}")
     assert json.loads(answer["Body"].read())["name"] == "mended"
     assert stacks.delete("starting")["StackStatus"] == "DELETE_COMPLETE"
-    assert len(revived.client("sagemaker").list_models()["Models"]) == 1
+    assert (len(models(serving, "changing")), models(serving, "starting")) == (1, [])

@@ -97,9 +97,9 @@ def test_nothing_is_captured_at_zero_percent_or_when_switched_off(serving: Any) 
 
 
 def test_what_was_captured_when_the_cloud_was_killed_is_in_s3_after_its_next_start(
-    make_cloud: Callable[..., Any], serving_of: Callable[[Any], Any]
+    restartable: Callable[[], Any], serving_of: Callable[[Any], Any]
 ) -> None:
-    first = make_cloud()
+    first = restartable()
     serving = serving_of(first)
     endpoint = capturing(serving, "killed", mode="both")
     serving.invoke(endpoint)
@@ -112,5 +112,5 @@ def test_what_was_captured_when_the_cloud_was_killed_is_in_s3_after_its_next_sta
         time.sleep(0.01)
     first.process.kill()
     first.process.wait()
-    serving.s3 = make_cloud(first.home).client("s3")
+    serving.s3 = restartable().client("s3")
     assert len(captured(serving, "killed/", 1)) == 1

@@ -299,9 +299,9 @@ def test_weights_share_the_traffic_and_can_be_changed(serving: Any) -> None:
 
 
 def test_endpoints_survive_the_cloud_though_their_processes_do_not(
-    make_cloud: Callable[..., Any], serving_of: Callable[[Any], Any]
+    restartable: Callable[[], Any], serving_of: Callable[[Any], Any]
 ) -> None:
-    first = make_cloud()
+    first = restartable()
     serving = serving_of(first)
     model = serving.model("back")
     config = serving.config({"ModelName": model})
@@ -310,8 +310,9 @@ def test_endpoints_survive_the_cloud_though_their_processes_do_not(
     serving.sagemaker.delete_endpoint_config(EndpointConfigName=config)
     serving.sagemaker.delete_model(ModelName=model)
     os.kill(first.process.pid, signal.SIGKILL)
+    first.process.wait()
     wait_until(lambda: not psutil.pid_exists(pid))
-    second = make_cloud(first.home)
+    second = restartable()
     described = second.client("sagemaker").describe_endpoint(EndpointName=endpoint)
     assert described["EndpointStatus"] == "InService"
     answer = second.client("sagemaker-runtime").invoke_endpoint(EndpointName=endpoint, Body=b"{}")

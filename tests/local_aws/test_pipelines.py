@@ -459,8 +459,8 @@ def test_a_fail_step_stops_what_runs_beside_it(cloud: Any) -> None:
     assert steps["Sleeps"]["StepStatus"] == "Stopped"
 
 
-def test_an_execution_cut_off_by_the_end_of_the_cloud_has_failed_and_can_be_retried(make_cloud: Any) -> None:
-    first = make_cloud()
+def test_an_execution_cut_off_by_the_end_of_the_cloud_has_failed_and_can_be_retried(restartable: Any) -> None:
+    first = restartable()
     bucket = first.new_bucket()
     code = sleeping_until_there_is_an_object_in(bucket)
     subject = Pipeline(first, pipeline(register("Before", "g"), python("Sleeps", code, DependsOn=["Before"])))
@@ -468,7 +468,7 @@ def test_an_execution_cut_off_by_the_end_of_the_cloud_has_failed_and_can_be_retr
     subject.wait_for_step(arn, "Sleeps", "ProcessingJob")
     first.process.kill()
     first.process.wait()
-    second = make_cloud(first.home)
+    second = restartable()
     subject.client = second.client("sagemaker")
     execution = subject.wait(arn)
     assert execution["PipelineExecutionStatus"] == "Failed"

@@ -421,9 +421,9 @@ def test_several_definitions_are_tuned_side_by_side(cloud: Any, request_: dict[s
 
 
 def test_a_cloud_that_ended_while_tuning_says_so_when_it_is_up_again(
-    make_cloud: Callable[..., Any], request_: dict[str, Any], tmp_path: Any
+    restartable: Callable[[], Any], request_: dict[str, Any]
 ) -> None:
-    first = make_cloud(tmp_path / "home")
+    first = restartable()
     definition = request_["TrainingJobDefinition"]
     definition["StaticHyperParameters"]["sagemaker_submit_directory"] = _pack(first, "import time; time.sleep(300)")
     first.client("sagemaker").create_hyper_parameter_tuning_job(**request_)
@@ -431,7 +431,7 @@ def test_a_cloud_that_ended_while_tuning_says_so_when_it_is_up_again(
     _until(first, name, lambda described: described["TrainingJobStatusCounters"]["InProgress"] == 2)
     first.process.kill()
     first.process.wait()
-    second = make_cloud(tmp_path / "home")
+    second = restartable()
     described = _ended(second, name)
     assert described["HyperParameterTuningJobStatus"] == "Failed"
     assert "local-aws ended" in described["FailureReason"]

@@ -201,9 +201,9 @@ def test_builds_are_listed_retried_and_deleted(builds: Any) -> None:
 
 @pytest.mark.parametrize("how", ["kill", "terminate"])
 def test_builds_in_progress_at_a_restart_have_failed_with_the_reason(
-    make_cloud: Any, builds_of: Any, tmp_path: Path, how: str
+    restartable: Any, builds_of: Any, how: str
 ) -> None:
-    cloud = make_cloud(tmp_path / "home")
+    cloud = restartable()
     builds = builds_of(cloud)
     build = builds.start(builds.project({"buildspec.yml": SLEEP}))
     deadline = time.monotonic() + 20
@@ -213,14 +213,14 @@ def test_builds_in_progress_at_a_restart_have_failed_with_the_reason(
     getattr(cloud.process, how)()
     cloud.stop()
 
-    again = make_cloud(tmp_path / "home")
+    again = restartable()
     body = again.client("codebuild").batch_get_builds(ids=[build])["builds"][0]
 
     assert body["buildStatus"] == "FAILED"
     assert body["buildComplete"] is True
     failed = next(phase for phase in body["phases"] if phase["phaseType"] == "BUILD")
     assert "local-aws was stopped while the build was in progress" in failed["contexts"][0]["message"]
-    assert list((tmp_path / "home" / "builds").glob("*-*")) == []
+    assert list((again.home / "builds").glob("*-*")) == []
 
 
 def test_a_build_that_takes_too_long_is_ended_and_says_so(tmp_path: Path, builds_of: Any) -> None:

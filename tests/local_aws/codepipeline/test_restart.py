@@ -6,17 +6,15 @@ import datetime
 import json
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 
 def test_an_approval_goes_on_waiting_after_a_restart_and_what_ran_has_failed(
-    make_cloud: Callable[..., Any], pipelines_of: Any, declare: Any, tmp_path: Path
+    restartable: Callable[[], Any], pipelines_of: Any, declare: Any
 ) -> None:
-    home = tmp_path / "home"
-    pipelines = pipelines_of(make_cloud(home))
+    pipelines = pipelines_of(restartable())
     name, first = pipelines.create(
         declare.stage("Approve", declare.approval()), declare.stage("Deploy", pipelines.deployment())
     )
@@ -26,7 +24,7 @@ def test_an_approval_goes_on_waiting_after_a_restart_and_what_ran_has_failed(
     other, running = pipelines.create(declare.stage("Build", pipelines.build(pipelines.project("sleep 60"))))
     pipelines.built(other)
     pipelines.cloud.stop()
-    again = make_cloud(home)
+    again = restartable()
     pipelines.cloud, pipelines.client = again, again.client("codepipeline")
     assert pipelines.asked(name, "Approve", first) == token
     assert pipelines.ended(other, running)["status"] == "Failed"
@@ -37,13 +35,13 @@ def test_an_approval_goes_on_waiting_after_a_restart_and_what_ran_has_failed(
     # Nobody gives the second one: after a week (of which the test has no time) it has run out.
     again.stop()
     week, row = datetime.timedelta(days=7, minutes=1), ("codepipeline_execution", waiting)
-    with sqlite3.connect(home / "state.sqlite") as database:
+    with sqlite3.connect(again.home / "state.sqlite") as database:
         (text,) = database.execute("SELECT body FROM resources WHERE kind=? AND name=?", row).fetchone()
         body = json.loads(text)
         for action in body["_actions"].values():
             action["startTime"]["$time"] -= week.total_seconds()
         database.execute("UPDATE resources SET body=? WHERE kind=? AND name=?", (json.dumps(body), *row))
-    third = make_cloud(home)
+    third = restartable()
     pipelines.cloud, pipelines.client = third, third.client("codepipeline")
     assert pipelines.ended(name, waiting)["status"] == "Failed"
     details = pipelines.latest(name, "Approve", "Ask")["errorDetails"]
@@ -53,10 +51,9 @@ def test_an_approval_goes_on_waiting_after_a_restart_and_what_ran_has_failed(
 
 
 def test_a_stop_that_waits_for_an_approval_goes_on_waiting_after_a_restart(
-    make_cloud: Callable[..., Any], pipelines_of: Any, declare: Any, tmp_path: Path
+    restartable: Callable[[], Any], pipelines_of: Any, declare: Any
 ) -> None:
-    home = tmp_path / "home"
-    pipelines = pipelines_of(make_cloud(home))
+    pipelines = pipelines_of(restartable())
     # Of the first stage one action is over already, and another would follow.
     deployed_before = pipelines.deployment("Before")
     name, execution = pipelines.create(
@@ -67,7 +64,7 @@ def test_a_stop_that_waits_for_an_approval_goes_on_waiting_after_a_restart(
     pipelines.client.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution, reason="enough")
     pipelines.cloud.process.kill()
     pipelines.cloud.process.wait()
-    again = make_cloud(home)
+    again = restartable()
     pipelines.cloud, pipelines.client = again, again.client("codepipeline")
     assert pipelines.execution(name, execution)["status"] == "Stopping"
     assert pipelines.asked(name, "Approve", execution) == token

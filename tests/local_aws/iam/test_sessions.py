@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,12 +81,12 @@ def test_keys_of_no_session_and_tokens_of_another_are_refused_in_the_words_of_th
     assert refused(getattr(client, operation))[0] == wrong_token
 
 
-def test_a_session_outlives_a_restart_of_the_cloud(roles_of: Any, make_cloud: Any, tmp_path: Path) -> None:
-    first = make_cloud(tmp_path / "home")
+def test_a_session_outlives_a_restart_of_the_cloud(roles_of: Any, restartable: Any) -> None:
+    first = restartable()
     before = roles_of(first)
     given = before.credentials(before.make())
     first.stop()
-    who = roles_of(make_cloud(tmp_path / "home")).signing(given, "sts").get_caller_identity()
+    who = roles_of(restartable()).signing(given, "sts").get_caller_identity()
     assert who["Arn"].endswith("/tester")
 
 

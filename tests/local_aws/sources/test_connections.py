@@ -114,9 +114,9 @@ def test_only_a_post_to_a_connection_finishes_it(cloud: Any, sources: Any) -> No
     assert requests.post(f"{cloud.endpoint_url}/_local/connections/x", timeout=30).status_code == 404
 
 
-def test_connections_survive_a_restart(make_cloud: Callable[..., Any], sources_of: Any, tmp_path: Any) -> None:
-    running = make_cloud(tmp_path / "home")
+def test_connections_survive_a_restart(restartable: Callable[[], Any], sources_of: Any) -> None:
+    running = restartable()
     arn = sources_of(running).connection()
     running.stop()
-    client = make_cloud(tmp_path / "home").client("codeconnections")
+    client = restartable().client("codeconnections")
     assert client.get_connection(ConnectionArn=arn)["Connection"]["ConnectionStatus"] == "AVAILABLE"

@@ -297,17 +297,14 @@ def test_a_target_that_cannot_be_delivered_to_holds_up_no_other(cloud: Any, bus:
     )
 
 
-def test_what_was_delivered_before_a_restart_is_not_delivered_again(
-    make_cloud: Any, sources_of: Any, tmp_path: Any
-) -> None:
-    home, mine = tmp_path / "home", f"mine.{uuid.uuid4().hex}"
-    running = make_cloud(home)
+def test_what_was_delivered_before_a_restart_is_not_delivered_again(restartable: Any, sources_of: Any) -> None:
+    mine, running = f"mine.{uuid.uuid4().hex}", restartable()
     before = Bus(running, sources_of(running))
     before.rule({"source": [mine]})
     before.put(mine, state="x")
     assert len(before.received()) == 1
     running.stop()
-    again = make_cloud(home)
+    again = restartable()
     sqs = again.client("sqs")
     queue = sqs.get_queue_url(QueueName=before.queue.rpartition("/")[2])["QueueUrl"]
     counted = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
