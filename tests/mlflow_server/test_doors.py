@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import socket
 import stat
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+from .conftest import up
+from .in_process import invoked
+
 EXPERIMENT = "/api/2.0/mlflow/experiments/get?experiment_id=0"
 
 
@@ -65,38 +66,52 @@ def test_the_workers_counters_add_up_to_the_requests_there_were(ask: Callable[..
     assert {answered() for _ in range(4)} == {before + 20}  # whichever worker is asked
 
 
+@pytest.fixture(scope="module")
+def lone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, socket.socket]]:
+    """The home of a server of these tests' own that asks nobody for a password, and its catalog of models."""
+    home = tmp_path_factory.mktemp("lone") / "home"
+    with socket.create_server(("127.0.0.1", 0)) as catalog, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_MODEL_CATALOG_URI", f"http://127.0.0.1:{catalog.getsockname()[1]}")
+        stores = ("--artifacts-destination", home.parent.as_uri())
+        yield up(home, *stores, "--no-auth", "--workers", "1"), catalog
+        invoked("down", "--home", home)
+
+
+@pytest.fixture
+def lone_uri(lone: tuple[Path, socket.socket]) -> str:
+    return invoked("status", "--home", lone[0]).stdout.split()[1]
+
+
 def test_whoever_asks_for_models_of_providers_has_the_server_call_nobody(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lone: tuple[Path, socket.socket], lone_uri: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as catalog:
-        monkeypatch.setenv("MLFLOW_MODEL_CATALOG_URI", f"http://127.0.0.1:{catalog.getsockname()[1]}")
-        done = run("up", tmp_path / "home")
-        gateway = f"{done.stdout.split()[1]}/ajax-api/3.0/mlflow/gateway"
-        for path in ("supported-providers", "supported-models", "provider-config?provider=openai"):
-            answer = requests.get(f"{gateway}/{path}", timeout=30)
-            assert (answer.status_code, "openai" in answer.text or "api_key" in answer.text) == (200, True)
-        catalog.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            catalog.accept()
+    _, catalog = lone
+    gateway = f"{lone_uri}/ajax-api/3.0/mlflow/gateway"
+    for path in ("supported-providers", "supported-models", "provider-config?provider=openai"):
+        answer = requests.get(f"{gateway}/{path}", timeout=30)
+        assert (answer.status_code, "openai" in answer.text or "api_key" in answer.text) == (200, True)
+    catalog.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        catalog.accept()
 
 
-def test_counters_begin_anew_with_the_server(make_home: Callable[..., Path], run: Run) -> None:
-    home = make_home("--artifacts-destination", "/tmp", "--no-auth")  # noqa: S108 - nothing is written
-    uri = run("status", home).stdout.split()[1]
+def test_counters_begin_anew_with_the_server(lone: tuple[Path, socket.socket], lone_uri: str) -> None:
+    home, uri = lone[0], lone_uri
+
+    def answered() -> float:
+        counts = re.search(
+            r'mlflow_http_request_total\{method="GET",status="200"\} (\S+)',
+            requests.get(f"{uri}/metrics", timeout=30).text,
+        )
+        return float(counts[1]) if counts else 0
+
+    before = answered()
     for _ in range(3):
         requests.get(uri + EXPERIMENT, timeout=30)
-    assert 'mlflow_http_request_total{method="GET",status="200"} 3.0' in requests.get(f"{uri}/metrics", timeout=30).text
-    run("down", home)
-    run(
-        "up",
-        home,
-        "--workers",
-        "1",
-        "--allowed-hosts",
-        "mlflow.example",
-        "--cors-allowed-origins",
-        "https://ui.example",
-    )
+    assert answered() == before + 3
+    invoked("down", "--home", home)
+    doors = ("--allowed-hosts", "mlflow.example", "--cors-allowed-origins", "https://ui.example")
+    up(home, "--workers", "1", *doors)
     assert 'status="200"' not in requests.get(f"{uri}/metrics", timeout=30).text
 
     url = uri + EXPERIMENT

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,32 +58,51 @@ def test_a_server_told_no_keys_warns(tmp_path: Path) -> None:
     assert f"set {PASSPHRASE} and {WEBHOOK_KEY}" in done.stderr
 
 
-def test_a_secret_is_kept_under_the_homes_own_passphrase_and_an_old_homes_is_taken_over(
-    run: Run, tmp_path: Path
-) -> None:
-    home = tmp_path / "home"
-    uri = run("up", home).stdout.split()[1]
-    api = f"{uri}/api/3.0/mlflow/gateway/secrets"
+@pytest.fixture(scope="module")
+def with_secrets(served_home: Path, tracking_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that is down, with a secret of a provider and one of a webhook as the shared server keeps them."""
+    secrets, webhooks = f"{tracking_uri}/api/3.0/mlflow/gateway/secrets", f"{tracking_uri}/api/2.0/mlflow/webhooks"
     body = {"secret_name": "mine", "secret_value": VALUE, "provider": "openai"}
-    made = requests.post(f"{api}/create", json=body, timeout=30)
+    made = requests.post(f"{secrets}/create", json=body, timeout=30)
     assert made.status_code == 200, made.text
     event = {"entity": "REGISTERED_MODEL", "action": "CREATED"}
     # An address, which nobody need look up, and which nothing is sent to.
     hook = {"name": "h", "url": "https://1.1.1.1/", "secret": "whispered", "events": [event]}
-    made = requests.post(f"{uri}/api/2.0/mlflow/webhooks", json=hook, timeout=30)
-    assert made.status_code == 200, made.text
-    own, key = json.loads((home / "credentials.json").read_text())["encryption"].values()
+    hooked = requests.post(webhooks, json=hook, timeout=30)
+    assert hooked.status_code == 200, hooked.text
+    home = tmp_path_factory.mktemp("secrets") / "home"
+    home.mkdir()
+    with (
+        closing(sqlite3.connect(served_home / "mlflow.db")) as own,
+        closing(sqlite3.connect(home / "mlflow.db")) as copy,
+    ):
+        own.backup(copy)
+    shutil.copy(served_home / "credentials.json", home)
+    # The shared server goes on without them, so that it calls nobody when another test registers a model.
+    gone = requests.delete(f"{webhooks}/{hooked.json()['webhook']['webhook_id']}", timeout=30)
+    assert gone.status_code == 200, gone.text
+    made_id = {"secret_id": made.json()["secret"]["secret_id"]}
+    gone = requests.delete(f"{secrets}/delete", json=made_id, timeout=30)
+    assert gone.status_code == 200, gone.text
+    return home
+
+
+def test_a_secret_is_kept_under_the_homes_own_passphrase_and_an_old_homes_is_taken_over(
+    with_secrets: Path, run: Run, tmp_path: Path
+) -> None:
+    home = Path(shutil.copytree(with_secrets, tmp_path / "home"))
+    credentials = json.loads((home / "credentials.json").read_text())
+    own, key = credentials["encryption"].values()
     assert Fernet(key).decrypt(_row(home, "webhooks")["secret"]) == b"whispered"
     with pytest.raises(MlflowException):
         _opened(home, DEFAULT_KEK_PASSPHRASE)
     assert _opened(home, own) == VALUE
 
-    run("down", home)
-    credentials = json.loads((home / "credentials.json").read_text())
     _keep_as_of_old(home, own)
     del credentials["encryption"]
     (home / "credentials.json").write_text(json.dumps(credentials))
-    assert run("up", home).returncode == 0
+    done = run("up", home)
+    assert done.returncode == 0, done.stderr
     renewed = json.loads((home / "credentials.json").read_text())
     passphrase = renewed.pop("encryption")["passphrase"]
     assert (renewed, passphrase != own) == (credentials, True)

@@ -7,12 +7,13 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
+
+from ..in_process import invoked
 
 PASSWORD = "generated-password-of-32-letters"
 API = "/api/2.0/mlflow"
@@ -34,13 +35,15 @@ def asked(uri: str, method: str, path: str, body: Any, password: str = PASSWORD)
 
 
 def test_builds_and_jobs_log_in_by_their_secret_and_are_no_administrators(
-    cloud: Any, secret: str, make_home: Callable[..., Path]
+    cloud: Any, secret: str, postgres_home: Path
 ) -> None:
-    home = make_home("--auth")
-    uri = (home / "client.env").read_text().partition("MLFLOW_TRACKING_URI=")[2].split()[0]
+    uri = (postgres_home / "client.env").read_text().partition("MLFLOW_TRACKING_URI=")[2].split()[0]
 
     def told(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mlflow_server", *words, "--home", str(home)]
+        return invoked(*words, "--home", postgres_home, environment=cloud.environment)
+
+    def told_process(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mlflow_server", *words, "--home", str(postgres_home)]
         return subprocess.run(command, env=cloud.environment, capture_output=True, text=True, timeout=100, check=False)
 
     assert (
@@ -49,12 +52,12 @@ def test_builds_and_jobs_log_in_by_their_secret_and_are_no_administrators(
     )
     assert "name two passwords" in told("create-user", "cicd", "--secret", secret, "--password-stdin").stderr
     assert "AWS refused" in told("create-user", "cicd", "--secret", "nowhere").stderr
-    made = told("create-user", "cicd", "--secret", secret)
+    made = told_process("create-user", "cicd", "--secret", secret)
     assert (made.returncode, made.stdout) == (0, "user cicd\n"), made.stderr
-    granted = told("grant", "cicd", "member")
+    granted = told_process("grant", "cicd", "member")
     assert granted.returncode == 0, granted.stderr
 
-    model = {"name": "wine"}
+    model = {"name": f"wine-{uuid.uuid4().hex}"}
     assert asked(uri, "POST", f"{API}/experiments/create", model) == 200
     assert asked(uri, "POST", f"{API}/registered-models/create", model) == 200
     assert asked(uri, "POST", f"{API}/registered-models/set-tag", {**model, "key": "tier", "value": "gold"}) == 200
@@ -65,6 +68,6 @@ def test_builds_and_jobs_log_in_by_their_secret_and_are_no_administrators(
     # The secret was given another password: the account takes it, too.
     body = json.dumps({"username": "cicd", "password": f"another-{PASSWORD}"})
     cloud.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=body)
-    changed = told("set-password", "cicd", "--secret", secret)
+    changed = told_process("set-password", "cicd", "--secret", secret)
     assert (changed.returncode, changed.stdout) == (0, "user cicd\n"), changed.stderr
     assert asked(uri, "POST", f"{API}/experiments/search", {"max_results": 1}, f"another-{PASSWORD}") == 200

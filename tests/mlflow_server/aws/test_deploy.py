@@ -58,7 +58,7 @@ def test_a_second_deployment_changes_nothing_and_the_image_is_built_once(deploye
     assert again.returncode == 0, again.stderr
     assert "nothing to change" in again.stdout
     assert "Building" not in again.stdout
-    built = deployed.run("build-image")
+    built = deployed.run_process("build-image")
     assert "is there already" in built.stdout
     assert built.stdout.splitlines()[-1].startswith(f"{deployed.outputs()['RepositoryUri']}:mlflow-")
 
@@ -120,7 +120,7 @@ def test_what_is_asked_of_a_server_that_is_not_there_says_how_to_deploy_it(team:
 
 
 def test_a_tunnel_needs_a_task_that_runs(deployed: Any) -> None:
-    done = deployed.run("tunnel", "--print")
+    done = deployed.run_process("tunnel", "--print")
     assert done.returncode == 1
     assert f"No task of the service server in the cluster {deployed.name} runs" in done.stderr
 

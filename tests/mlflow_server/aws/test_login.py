@@ -216,7 +216,7 @@ def test_serve_runs_by_the_secret_and_lets_a_database_pause_that_nobody_asks_any
         until = time.monotonic() + 20
         with database.connected("first-password") as admin:
             while (held := others(admin)) and time.monotonic() < until:
-                time.sleep(0.1)
+                time.sleep(0.05)
         assert held == []
     finally:
         process.terminate()

@@ -40,7 +40,7 @@ def test_a_project_is_deployed_beside_its_server_and_neither_can_touch_the_other
     assert f"The stack {stack} stays, without its server" in stopped.stderr
     assert "add --database-is-made; or remove it by `mlflow-server destroy-project`" in stopped.stderr
     assert "Service" not in deployed.resources(stack)
-    done = deployed.run("deploy-project", "wine", "--yes", "--database-is-made")
+    done = deployed.run_process("deploy-project", "wine", "--yes", "--database-is-made")
     assert done.returncode == 0, done.stdout + done.stderr
 
     own, server, resources = deployed.outputs(stack), deployed.outputs(), deployed.resources(stack)
@@ -72,7 +72,7 @@ def test_a_project_is_deployed_beside_its_server_and_neither_can_touch_the_other
 
     refused = deployed.run("destroy", "--yes")
     assert f"The projects {stack} run on {deployed.stack}" in refused.stderr
-    gone = deployed.run("destroy-project", "wine", "--yes")
+    gone = deployed.run_process("destroy-project", "wine", "--yes")
     assert gone.returncode == 0, gone.stderr
     assert "project_wine and s3://" in gone.stdout
     assert deployed.described(stack) is None
@@ -128,10 +128,9 @@ def prepare(cloud: Any, encrypted: tuple[int, Path], project: dict[str, str]) ->
 
 def test_the_task_makes_a_database_that_its_own_role_can_open_and_no_other_project(cloud: Any, database: Any) -> None:
     port, behind_tls = database
-    for name in ("wine", "beer"):
-        for _ in range(2):  # deployed again, it is there already
-            done = prepare(cloud, behind_tls, {"username": f"project_{name}", "password": f"password-of-{name}"})
-            assert done.returncode == 0, done.stderr
+    for name in ("wine", "beer", "wine"):  # deployed again, it is there already
+        done = prepare(cloud, behind_tls, {"username": f"project_{name}", "password": f"password-of-{name}"})
+        assert done.returncode == 0, done.stderr
     where = {"host": "127.0.0.1", "port": port, "user": "project_wine", "password": "password-of-wine"}
     with psycopg.connect(**where, dbname="project_wine") as connection:
         connection.execute("CREATE TABLE runs (id int)")

@@ -59,7 +59,7 @@ def test_the_outputs_are_what_the_next_person_needs(deployed: Any) -> None:
     assert outputs["DatabaseUrl"] == f"postgresql+psycopg://mlflow@{host}:5432/mlflow"
     shown = deployed.run("outputs").stdout
     assert all(f"{name} " in shown and value in shown for name, value in outputs.items())
-    assert deployed.run("outputs", "TrackingUri").stdout.strip() == outputs["TrackingUri"]
+    assert deployed.run_process("outputs", "TrackingUri").stdout.strip() == outputs["TrackingUri"]
 
 
 def test_no_secret_is_shown_or_stands_in_a_task(deployed: Any, container: dict[str, Any]) -> None:

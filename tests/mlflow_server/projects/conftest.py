@@ -98,10 +98,12 @@ class Neighbours:
 
 @pytest.fixture(scope="session")
 def cli() -> Cli:
-    """Run a command of the server about a home: in a process of its own where it starts a server."""
+    """Run a command of the server about a home: in a process of its own where it starts a server, or is asked to."""
 
-    def run(home: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        if words[0] != "up" and "--isolated" not in words:
+    def run(
+        home: Path, *words: str, env: dict[str, str] | None = None, process: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        if words[0] != "up" and "--isolated" not in words and not process:
             return invoked(*words, "--home", home, environment=env)
         command = [sys.executable, "-m", "mlflow_server", *words, "--home", str(home)]
         return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env=env)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,30 @@ import pymysql
 import pytest
 from mlflow_server.home import Home
 from mlflow_server.isolated import database_name
+from mlflow_server.settings import Settings
 
 from .conftest import Cli, account_of, made_by, project_of_another_home
 
 
+@pytest.fixture
+def lonely_home(tmp_path: Path, cli: Cli) -> Iterator[Callable[[Settings], Path]]:
+    """Make a home whose own server is down, which its projects need not know; they are stopped after the test."""
+    home = tmp_path / "home"
+
+    def make(settings: Settings) -> Path:
+        Home(home).make()
+        settings.keep_in(home)
+        return home
+
+    yield make
+    cli(home, "down")
+
+
 def test_a_project_has_its_own_database_where_the_server_may_make_one(
-    mariadb: Any, make_home: Callable[..., Path], cli: Cli, tmp_path: Path
+    mariadb: Any, lonely_home: Callable[[Settings], Path], cli: Cli, tmp_path: Path
 ) -> None:
     uri = mariadb.make("shared")
-    stores = ("--backend-store-uri", uri, "--artifacts-destination", (tmp_path / "artifacts").as_uri())
-    home = make_home(*stores, "--workers", "1")
+    home = lonely_home(Settings(backend_store_uri=uri, artifacts_destination=(tmp_path / "artifacts").as_uri()))
     refused = cli(home, "create-project", "lab", "--isolated")
     assert refused.returncode == 1
     assert "lets mlflow make no database for a project" in refused.stderr

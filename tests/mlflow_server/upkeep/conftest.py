@@ -14,12 +14,31 @@ from pathlib import Path
 import pytest
 from mlflow_server.settings import Settings
 
+from ..in_process import invoked
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def refused(done: subprocess.CompletedProcess[str], words: str) -> None:
+    """Assert that a command said this in a sentence, and did nothing else."""
+    assert done.returncode == 1, done.stdout
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture
 def cli() -> Cli:
-    """Run `mlflow-server` to its end, with further environment variables."""
+    """Run `mlflow-server` to its end, with further environment variables: in this process, which has loaded MLflow."""
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return invoked(*arguments, environment={**os.environ, **environment})
+
+    return run
+
+
+@pytest.fixture
+def cli_process() -> Cli:
+    """The same in a process of its own."""
 
     def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "mlflow_server", *map(str, arguments)]

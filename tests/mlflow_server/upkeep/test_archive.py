@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from click.testing import CliRunner
-from mlflow_server.commands.group import group
+from .conftest import Cli, refused
 
 
-def refusal(*words: str | Path) -> str:
-    ended = CliRunner().invoke(group, [str(word) for word in words])
-    assert isinstance(ended.exception, SystemExit), ended.exception
-    assert ended.exit_code == 1, ended.output
-    return ended.output
-
-
-def test_no_folder_is_made_for_a_backup_by_a_slip_of_the_pen(small_home: Path, tmp_path: Path) -> None:
+def test_no_folder_is_made_for_a_backup_by_a_slip_of_the_pen(cli: Cli, small_home: Path, tmp_path: Path) -> None:
     where = tmp_path / "bakcups" / "b.zip"
-    assert f"There is no folder {where.parent} for the backup" in refusal("backup", "--home", small_home, where)
+    refused(cli("backup", "--home", small_home, where), f"There is no folder {where.parent} for the backup")
     assert not where.parent.exists()
 
 
-def test_the_homes_own_folder_of_backups_is_made(small_home: Path) -> None:
-    assert CliRunner().invoke(group, ["backup", "--home", str(small_home)]).exit_code == 0
+def test_the_homes_own_folder_of_backups_is_made(cli: Cli, small_home: Path) -> None:
+    assert cli("backup", "--home", small_home).returncode == 0
     assert len(list((small_home / "backups").glob("mlflow-*.zip"))) == 1
 
 
-def test_a_backup_that_is_not_there_is_not_said_to_be_damaged(tmp_path: Path) -> None:
-    said = refusal("restore", tmp_path / "none.zip", "--home", tmp_path / "home")
-    assert f"There is no backup {tmp_path}/none.zip" in said
+def test_a_backup_that_is_not_there_is_not_said_to_be_damaged(cli: Cli, tmp_path: Path) -> None:
+    done = cli("restore", tmp_path / "none.zip", "--home", tmp_path / "home")
+    refused(done, f"There is no backup {tmp_path}/none.zip")
     assert not (tmp_path / "home").exists()

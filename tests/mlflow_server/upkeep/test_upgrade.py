@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import CliRunner
 from mlflow.store.db.utils import _get_alembic_config, _get_latest_schema_revision
 from mlflow.store.tracking.dbmodels.initial_models import Base
 from mlflow_server import client_versions, preflight
 from mlflow_server.client_versions import ClientVersion
-from mlflow_server.commands.group import group
 from mlflow_server.credentials import Credentials
 from mlflow_server.errors import ServerError
 from mlflow_server.serving import Serving
@@ -27,22 +24,9 @@ from mlflow_server.stack.postgres import Postgres
 from mlflow_server.stack.programs import program
 from sqlalchemy import create_engine
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
+from .conftest import Cli, refused
 
 OLDER = "0584bdc529eb"  # what MLflow 2.22 made
-
-
-@pytest.fixture
-def cli() -> Cli:
-    """The command in this process, which has loaded MLflow: to load it takes four seconds each time."""
-
-    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        result = CliRunner().invoke(group, [*map(str, arguments)], env=environment)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return subprocess.CompletedProcess([], result.exit_code, result.stdout, result.stderr)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +57,6 @@ def older_home(older_database: Path, tmp_path: Path) -> Path:
     return home
 
 
-def _refused(done: subprocess.CompletedProcess[str], words: str) -> None:
-    assert done.returncode == 1, done.stdout
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_tables_of_an_unknown_revision_are_refused_by_up_and_upgrade_alike(cli: Cli, older_home: Path) -> None:
     with closing(sqlite3.connect(older_home / "mlflow.db")) as connection, connection:
         connection.execute("DELETE FROM alembic_version")
@@ -87,7 +65,7 @@ def test_tables_of_an_unknown_revision_are_refused_by_up_and_upgrade_alike(cli: 
     serving = Serving(f"sqlite:///{older_home}/mlflow.db", older_home.as_uri())
     with pytest.raises(ServerError, match=said), preflight.passed(serving):
         pass
-    _refused(cli("upgrade", "--home", older_home), said)
+    refused(cli("upgrade", "--home", older_home), said)
     assert (older_home / "mlflow.db").read_bytes() == before
 
 
@@ -95,7 +73,7 @@ def test_a_step_that_fails_is_told_without_its_statement(cli: Cli, older_home: P
     with closing(sqlite3.connect(older_home / "mlflow.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
     done = cli("upgrade", "--home", older_home, "--no-backup")
-    _refused(done, "could not be brought up to date (")
+    refused(done, "could not be brought up to date (")
     for leaked in ("SQL:", "Background", "ALTER TABLE", "CREATE TABLE"):
         assert leaked not in done.stderr
 
@@ -110,24 +88,24 @@ def _revision(database: Path) -> object:
 
 
 def test_a_server_that_is_up_is_stopped_first(cli: Cli, served_home: Path) -> None:
-    _refused(cli("upgrade", "--home", served_home), "is up (http://127.0.0.1:")
+    refused(cli("upgrade", "--home", served_home), "is up (http://127.0.0.1:")
 
 
-def test_a_folder_without_a_server_is_refused(cli: Cli, tmp_path: Path) -> None:
-    _refused(cli("upgrade", "--home", tmp_path), "holds no server")
+def test_a_folder_without_a_server_isrefused(cli: Cli, tmp_path: Path) -> None:
+    refused(cli("upgrade", "--home", tmp_path), "holds no server")
 
 
 def test_tables_newer_than_this_mlflow_are_left_alone(cli: Cli, older_home: Path) -> None:
     with closing(sqlite3.connect(older_home / "mlflow.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
-    _refused(cli("upgrade", "--home", older_home), "is newer than MLflow")
+    refused(cli("upgrade", "--home", older_home), "is newer than MLflow")
     assert _revision(older_home / "mlflow.db") == "fedcba987654"
 
 
-def test_a_database_that_somebody_writes_to_is_refused(cli: Cli, older_home: Path) -> None:
+def test_a_database_that_somebody_writes_to_isrefused(cli: Cli, older_home: Path) -> None:
     with closing(sqlite3.connect(older_home / "mlflow.db", isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        _refused(cli("upgrade", "--home", older_home), "is in use (database is locked)")
+        refused(cli("upgrade", "--home", older_home), "is in use (database is locked)")
     assert not (older_home / "backups").exists()
 
 
@@ -138,7 +116,7 @@ def test_clients_of_another_major_version_are_not_broken_unasked(cli: Cli, older
     client_versions.write(url, ClientVersion("2.22.0", today - timedelta(days=29)))
     client_versions.write(url, ClientVersion("2.22.0", today - timedelta(days=31)))
     done = cli("upgrade", "--home", older_home)
-    _refused(done, f"2.22.0 (last on {today - timedelta(days=29)})")
+    refused(done, f"2.22.0 (last on {today - timedelta(days=29)})")
     assert "1.30.0" not in done.stderr
     assert "3.17.2 (last" not in done.stderr
     assert _revision(older_home / "mlflow.db") == OLDER
@@ -185,10 +163,10 @@ def own_database(postgres_home: Path) -> Iterator[str]:
 
 
 def test_sessions_of_another_host_or_server_keep_a_database_from_being_upgraded(cli: Cli, own_database: str) -> None:
-    _refused(cli("upgrade", "--backend-store-uri", own_database), "with --no-backup only: take a snapshot")
+    refused(cli("upgrade", "--backend-store-uri", own_database), "with --no-backup only: take a snapshot")
     with psycopg.connect(own_database.replace("+psycopg", "")):
         done = cli("upgrade", "--no-backup", MLFLOW_BACKEND_STORE_URI=own_database)
-        _refused(done, "The database is in use (sessions: 1 from 127.0.0.1)")
+        refused(done, "The database is in use (sessions: 1 from 127.0.0.1)")
     done = cli("upgrade", "--no-backup", MLFLOW_BACKEND_STORE_URI=own_database)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("up to date")
@@ -199,7 +177,7 @@ def test_sessions_on_mariadb_do_so_too(cli: Cli, mariadb: object, tmp_path: Path
     engine = create_engine(url)
     with engine.connect():
         done = cli("upgrade", "--no-backup", "--backend-store-uri", url)
-        _refused(done, "The database is in use (sessions: 1 from ")
+        refused(done, "The database is in use (sessions: 1 from ")
     engine.dispose()
 
 
@@ -227,8 +205,8 @@ def older_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_data_of_an_older_postgresql_is_moved_with_its_roles_and_rights(cli: Cli, older_postgresql: Path) -> None:
     home = older_postgresql
-    _refused(cli("up", "--home", home), "was made by PostgreSQL 16, and this server has PostgreSQL 18")
-    _refused(cli("upgrade", "--home", home, "--no-backup"), "is moved by way of a backup")
+    refused(cli("up", "--home", home), "was made by PostgreSQL 16, and this server has PostgreSQL 18")
+    refused(cli("upgrade", "--home", home, "--no-backup"), "is moved by way of a backup")
     done = cli("upgrade", "--home", home)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("PostgreSQL: 16 -> 18\n")
@@ -252,5 +230,5 @@ def test_data_of_an_older_postgresql_is_moved_with_its_roles_and_rights(cli: Cli
 
 def test_older_data_stays_where_its_move_fails(cli: Cli, older_postgresql: Path) -> None:
     (older_postgresql / "backups" / "postgres-16").mkdir(parents=True)
-    _refused(cli("upgrade", "--home", older_postgresql), "is there from another attempt")
+    refused(cli("upgrade", "--home", older_postgresql), "is there from another attempt")
     assert (older_postgresql / "postgres" / "data" / "PG_VERSION").read_text() == "16\n"
