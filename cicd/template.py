@@ -56,7 +56,11 @@ class Template:
         return str(yaml.serialize(tree, Dumper=yaml.SafeDumper, width=float("inf")))
 
 
-class _Loader(yaml.SafeLoader):
+# The parser that is compiled takes a tenth of the time; not every PyYAML has it.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):
     """Reads YAML, and CloudFormation's short functions as plain values."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-PAUSE_SECONDS = 0.15
+PAUSE_SECONDS = 0.25
 STARTS_WITHIN = 30.0
 ENDS_WITHIN = 900.0
 _ENDED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
@@ -37,24 +37,26 @@ class Delivery:
         execution = self._started(commit)
         watched = _Watched()
         deadline = time.monotonic() + ENDS_WITHIN
-        codepipeline = self.client("codepipeline")
+        actions: list[dict[str, Any]] = []
         while True:
-            described = codepipeline.get_pipeline_execution(pipelineName=self.pipeline, pipelineExecutionId=execution)
+            # An execution does not end while an action is in progress: till then there is nothing to ask of it.
+            busy = any(action["status"] == "InProgress" for action in actions)
+            described = {} if busy else self._described(execution)
             actions = self._actions(execution)
             for action in actions:
                 self._tell(action, watched)
                 if _waits_for_a_person(action) and approve and action["actionName"] not in watched.approved:
                     self._approve(action, approve, watched)
-            status = described["pipelineExecution"]["status"]
+            status = str(described.get("status", "InProgress"))
             if status in _ENDED:
                 break
             if time.monotonic() > deadline:
                 raise NotDelivered(f"{self.pipeline} has not ended within {ENDS_WITHIN:.0f} s: execution {execution}.")
             time.sleep(PAUSE_SECONDS)
-        outcome = {"id": execution, "pipeline": self.pipeline, "commit": commit, "status": status}
+        outcome: dict[str, Any] = {"id": execution, "pipeline": self.pipeline, "commit": commit, "status": status}
         outcome["stages"] = self._stages(actions)
         if status != "Succeeded":
-            raise NotDelivered(self._why(actions, described["pipelineExecution"], status))
+            raise NotDelivered(self._why(actions, described, status))
         return outcome
 
     def _started(self, commit: str) -> str:
@@ -66,6 +68,12 @@ class Delivery:
                     return str(summary["pipelineExecutionId"])
             time.sleep(PAUSE_SECONDS)
         raise NotDelivered(f"{self.pipeline} did not start for commit {commit[:8]} within {STARTS_WITHIN:.0f} s.")
+
+    def _described(self, execution: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.client("codepipeline").get_pipeline_execution(
+            pipelineName=self.pipeline, pipelineExecutionId=execution
+        )["pipelineExecution"]
+        return found
 
     def _actions(self, execution: str) -> list[dict[str, Any]]:
         """The actions that have started, in the order in which they did."""
@@ -100,17 +108,17 @@ class Delivery:
                 self.say(f"    {line.rstrip()}")
 
     def _log(self, build_id: str, watched: _Watched) -> Iterator[str]:
-        builds = self.client("codebuild").batch_get_builds(ids=[build_id])["builds"]
-        place = builds[0].get("logs", {}) if builds else {}
-        if not place.get("groupName") or not place.get("streamName"):
-            return
+        if build_id not in watched.places:
+            builds = self.client("codebuild").batch_get_builds(ids=[build_id])["builds"]
+            place = builds[0].get("logs", {}) if builds else {}
+            if not place.get("groupName") or not place.get("streamName"):
+                return
+            watched.places[build_id] = {"logGroupName": place["groupName"], "logStreamName": place["streamName"]}
         logs = self.client("logs")
         while True:
             token = {"nextToken": watched.tokens[build_id]} if build_id in watched.tokens else {}
             try:
-                answer = logs.get_log_events(
-                    logGroupName=place["groupName"], logStreamName=place["streamName"], startFromHead=True, **token
-                )
+                answer = logs.get_log_events(**watched.places[build_id], startFromHead=True, **token)
             except logs.exceptions.ResourceNotFoundException:
                 return
             watched.tokens[build_id] = answer["nextForwardToken"]
@@ -167,6 +175,8 @@ class _Watched:
 
     status: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    # Where each build logs to, which stays the same.
+    places: dict[str, dict[str, str]] = field(default_factory=dict)
     approved: set[str] = field(default_factory=set)
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 ROWS = json.dumps([[5.1, 3.5, 1.4, 0.2]])
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.1
 
 
 class Traffic:
-    """Requests to one endpoint for as long as this context lives, about twenty a second."""
+    """Requests to one endpoint for as long as this context lives, nearly ten a second."""
 
     def __init__(self, runtime: Any, endpoint: str) -> None:
         self._runtime, self._endpoint = runtime, endpoint
