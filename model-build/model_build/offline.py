@@ -1,7 +1,6 @@
 """The surroundings in which the SageMaker SDK compiles: its own configuration, no credentials, no telemetry, no noise.
 The SDK looks for all of these when it is imported, on the machine and in the network; here it finds them at once."""
 
-import gc
 import json
 import logging
 import os
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from model_build.importing import no_garbage
 
 CONFIGURATION = str(Path(__file__).with_name("sdk-config.yaml"))
 
@@ -31,7 +32,7 @@ def offline_sdk(region: str) -> Iterator[None]:
         ),
         _quiet(),
         _validated_once(),
-        _no_garbage(),
+        no_garbage(),
     ):
         yield
 
@@ -85,15 +86,3 @@ def _validated_once() -> Iterator[None]:
         yield
     finally:
         jsonschema.validate = validate
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Looking for garbage, of which imports leave none, takes a fifth of the seconds in which the SDK is imported."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from model_build.errors import BuildError
 from model_build.execution import Trial
+from model_build.importing import no_garbage
 from model_build.managed_mlflow import console_url, is_managed, permission
 
 
@@ -104,7 +105,8 @@ def _client(tracking_uri: str) -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "8")
-    import mlflow
+    with no_garbage():
+        import mlflow
 
     if is_managed(tracking_uri):
         # The plugin's headers are of the process's server, not the client's.
@@ -117,8 +119,9 @@ def _client(tracking_uri: str) -> Any:
 
 @contextmanager
 def _reported(tracking_uri: str) -> Iterator[None]:
-    import requests
-    from mlflow.exceptions import MlflowException
+    with no_garbage():
+        import requests
+        from mlflow.exceptions import MlflowException
 
     try:
         yield

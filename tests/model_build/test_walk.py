@@ -40,6 +40,8 @@ class Loop:
             "MODEL_NAME": self.name,
             "ARTIFACT_BUCKET": self.bucket,
             "EXECUTION_ROLE_ARN": ROLE,
+            # Trials of one environment are forked from one process, which has imported what they need.
+            "SOURCE_COMMIT": "first",
         }
 
     def build(self, *arguments: str) -> "Build":
@@ -72,7 +74,7 @@ def loop(cloud: Any, mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def built(loop: Loop) -> Build:
     """The first build."""
-    build = loop.build("--commit", "first")
+    build = loop.build()
     assert build.code == 0, build.output
     return build
 

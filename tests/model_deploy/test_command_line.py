@@ -1,13 +1,17 @@
-"""The command line as a process: what it refuses before it asks anyone, and what it prints without a cloud."""
+"""The command line: what it refuses before it asks anyone, and what it prints without a cloud."""
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from click.testing import CliRunner, Result
+from model_deploy.__main__ import main
 
 PIN = {
     "MODEL_NAME": "iris",
@@ -18,6 +22,20 @@ PIN = {
     "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
 }
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command in this process; an error that is not told in a sentence fails the test."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    given = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_DEFAULT_REGION": "us-east-1"}
+
+    def invoke(*arguments: str, **environment: str) -> Result:
+        return CliRunner().invoke(main, arguments, env={**given, **environment}, catch_exceptions=False)
+
+    return invoke
 
 
 def run(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -46,12 +64,13 @@ def run(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProc
         ({}, "The tracking server at http://127.0.0.1:9 could not look up iris version 1"),
     ],
 )
-def test_what_cannot_go_on_is_one_plain_sentence_and_a_failure(change: dict[str, str], says: str) -> None:
-    ran = run(**{**PIN, **change})
-    assert ran.returncode == 1
+def test_what_cannot_go_on_is_one_plain_sentence_and_a_failure(
+    refused: Callable[..., Result], change: dict[str, str], says: str
+) -> None:
+    ran = refused(**{**PIN, **change})
+    assert ran.exit_code == 1
     assert ran.stderr.startswith("Error: ")
     assert says in ran.stderr
-    assert "Traceback" not in ran.stderr
 
 
 def test_a_shell_without_aws_credentials_is_told_so(tmp_path: Path) -> None:
@@ -72,9 +91,9 @@ def test_a_shell_without_aws_credentials_is_told_so(tmp_path: Path) -> None:
         (["--csv", os.devnull], "is empty"),
     ],
 )
-def test_an_invocation_without_rows_is_refused(arguments: list[str], says: str) -> None:
-    ran = run("invoke", "--endpoint", "iris-staging", *arguments)
-    assert (ran.returncode, "Traceback" in ran.stderr) == (1, False)
+def test_an_invocation_without_rows_is_refused(refused: Callable[..., Result], arguments: list[str], says: str) -> None:
+    ran = refused("invoke", "--endpoint", "iris-staging", *arguments)
+    assert ran.exit_code == 1
     assert says in ran.stderr
 
 
