@@ -37,6 +37,14 @@ def make_modules_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
 
 
 @pytest.fixture(scope="session")
+def cloud_without_rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """A cloud shared by the session, whose processes have no mounts of their own, as on some machines."""
+    running = start_cloud(tmp_path_factory.mktemp("cloud-without-rooms"), LOCAL_AWS_ROOMS="off")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
 def restartable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RunningCloud]]:
     """A cloud that a test may end: each call answers it as it runs, started again on its state where it does not.
 

@@ -320,8 +320,8 @@ def test_endpoints_survive_the_cloud_though_their_processes_do_not(
 
 
 def test_an_endpoint_serves_where_processes_cannot_have_mounts_of_their_own(
-    make_cloud: Callable[..., Any], serving_of: Callable[[Any], Any]
+    cloud_without_rooms: Any, serving_of: Callable[[Any], Any]
 ) -> None:
-    serving = serving_of(make_cloud(LOCAL_AWS_ROOMS="off"))
+    serving = serving_of(cloud_without_rooms)
     endpoint = serving.endpoint(serving.config({"ModelName": serving.model("plain")}))
     assert serving.invoke(endpoint)["model"] == {"answer.txt": "plain"}

@@ -330,8 +330,8 @@ def test_two_servers_run_side_by_side_and_know_nothing_of_each_other(make_cloud:
     assert scripts.train("print(2)")["TrainingJobStatus"] == "Completed"
 
 
-def test_without_private_mounts_jobs_are_told_host_paths(make_cloud: Any, scripts_of: Any) -> None:
-    scripts = scripts_of(make_cloud(LOCAL_AWS_ROOMS="off"))
+def test_without_private_mounts_jobs_are_told_host_paths(cloud_without_rooms: Any, scripts_of: Any) -> None:
+    scripts = scripts_of(cloud_without_rooms)
     scripts.s3.put_object(Bucket=scripts.bucket, Key="d/a.csv", Body=b"1")
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{scripts.bucket}/d/"}}
     script = """

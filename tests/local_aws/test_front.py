@@ -183,17 +183,6 @@ def test_plain_boto3_needs_nothing_but_the_environment(cloud: Any) -> None:
     assert told.stdout.strip() == "123456789012"
 
 
-def test_a_port_that_is_taken_is_said_so(cloud: Any, tmp_path: Path) -> None:
-    port = cloud.endpoint_url.rpartition(":")[2]
-    told = subprocess.run(
-        [sys.executable, "-m", "local_aws", "up", "--foreground", "--home", str(tmp_path), "--port", port],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert told.returncode == 1
-    assert f"Port {port} on 127.0.0.1 cannot be had" in told.stderr
-    assert "Traceback" not in told.stderr
-
-
 def test_up_status_and_down_find_each_other(tmp_path: Path) -> None:
     def run(verb: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "local_aws", verb, "--home", str(tmp_path)]

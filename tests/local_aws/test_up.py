@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 import pytest
+from click.testing import CliRunner
+from local_aws.__main__ import main
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -49,8 +51,7 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def test_a_home_that_is_served_is_not_served_again(make_cloud: Any, run: Run) -> None:
-    cloud = make_cloud()
+def test_a_home_that_is_served_is_not_served_again(cloud: Any, run: Run) -> None:
     record = (cloud.home / "server.json").read_text()
     (cloud.home / "server.json").unlink()  # as a second server would find it that started at the same moment
     told = refusal(run("up", cloud.home, "--foreground"))
@@ -81,13 +82,14 @@ def test_of_two_servers_started_at_once_one_serves(home: Path) -> None:
             process.communicate(timeout=30)
 
 
-def test_a_home_under_a_file_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_home_under_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for home in (tmp_path / "file", tmp_path / "file" / "home"):
         for command in (["up"], ["up", "--foreground"], ["status"], ["down"]):
-            told = refusal(run(command[0], home, *command[1:]))
-            assert "file" in told
-            assert "not a folder" in told or "is a file" in told
+            told = CliRunner().invoke(main, [*command, "--home", str(home)])
+            assert told.exit_code == 2
+            assert "file" in told.stderr
+            assert "not a folder" in told.stderr or "is a file" in told.stderr
 
 
 def test_a_port_that_is_taken_is_named(run: Run, home: Path) -> None:
@@ -125,8 +127,7 @@ def test_down_and_status_where_nothing_runs(run: Run, home: Path) -> None:
     assert (done.stdout, done.returncode) == ("down\n", 3)
 
 
-def test_a_record_whose_number_went_to_another_cloud_stops_nobody(make_cloud: Any, run: Run, home: Path) -> None:
-    cloud = make_cloud()
+def test_a_record_whose_number_went_to_another_cloud_stops_nobody(cloud: Any, run: Run, home: Path) -> None:
     home.mkdir()
     record = json.loads((cloud.home / "server.json").read_text())
     (home / "server.json").write_text(json.dumps({**record, "started": record["started"] - 60}))

@@ -68,8 +68,8 @@ def test_the_source_wins_over_what_is_installed(builds: Any) -> None:
     assert builds.run(spec, files).said == ["the pushed one"]
 
 
-def test_without_overlays_a_build_has_a_copy(make_cloud: Any, builds_of: Any) -> None:
-    builds = builds_of(make_cloud(LOCAL_AWS_ROOMS="off"))
+def test_without_overlays_a_build_has_a_copy(cloud_without_rooms: Any, builds_of: Any) -> None:
+    builds = builds_of(cloud_without_rooms)
     package = Path(importlib.metadata.distribution("click").locate_file("click"))  # type: ignore[arg-type]
 
     built = builds.commands(
