@@ -24,22 +24,22 @@ _OWN_MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]
     ],
 )
 def test_a_damaged_file_is_named_with_what_to_do_and_down_goes_on(
-    run: Run, tmp_path: Path, name: str, text: str, remedy: str
+    here: Run, tmp_path: Path, name: str, text: str, remedy: str
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / name).write_text(text)
-    done = run("up", home)
+    done = here("up", home)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(
         f"Error: {home / name} is damaged, it does not hold what was written"
     )
     assert remedy in done.stderr
     assert (home / name).read_text() == text
-    status = run("status", home)
+    status = here("status", home)
     assert "Traceback" not in status.stderr
     assert status.returncode == (1 if name == "settings.json" else 3)
-    assert run("down", home).stdout == "not running\n"
+    assert here("down", home).stdout == "not running\n"
 
 
 @pytest.fixture

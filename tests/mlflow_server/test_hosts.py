@@ -73,8 +73,8 @@ def test_the_checks_cannot_be_turned_off_in_the_environment() -> None:
     assert environment["MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE"] == "false"
 
 
-def test_up_and_serve_refuse_every_host_before_anything_is_made(run: Run, tmp_path: Path) -> None:
-    done = run("up", tmp_path / "home", "--allowed-hosts", "*")
+def test_up_and_serve_refuse_every_host_before_anything_is_made(here: Run, tmp_path: Path) -> None:
+    done = here("up", tmp_path / "home", "--allowed-hosts", "*")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: --allowed-hosts '*' is refused, since the check of the Host header is never")
     assert not (tmp_path / "home").exists()

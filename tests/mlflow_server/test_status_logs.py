@@ -13,6 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mlflow_server.home import Home
+from mlflow_server.local import prepare
+from mlflow_server.settings import Settings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -29,9 +32,9 @@ def test_status_names_the_stores_accounts_and_projects_of_an_embedded_server(run
 
 
 def test_status_names_the_stores_that_were_started_with_the_server_and_no_password(
-    run: Run, postgres_home: Path
+    here: Run, postgres_home: Path
 ) -> None:
-    done = run("status", postgres_home)
+    done = here("status", postgres_home)
     assert done.returncode == 0, done.stdout
     up, database, artifacts, accounts, *_ = done.stdout.splitlines()
     assert up.startswith("up: http://127.0.0.1:")
@@ -42,34 +45,24 @@ def test_status_names_the_stores_that_were_started_with_the_server_and_no_passwo
         assert secret == "admin" or secret not in done.stdout
 
 
-def test_a_store_that_is_down_is_said_and_started_by_the_next_up(
-    run: Run, make_home: Callable[..., Path], tmp_path: Path
+def test_stores_that_run_are_stopped_even_where_the_files_that_tell_of_them_are_damaged(
+    here: Run, tmp_path: Path
 ) -> None:
-    home = make_home("--postgres", "--no-auth", "--workers", "1")
-    pid = json.loads((home / "objects" / "service.json").read_text())["pid"]
-    psutil.Process(pid).kill()
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
-    done = run("status", home)
-    assert done.returncode == 5
-    assert f"artifacts: S3 (rclone) in {home / 'objects'} (down)\n" in done.stdout
-    assert "`mlflow-server up`" in done.stderr
-    assert run("up", home).returncode == 0
-    assert run("status", home).returncode == 0
-
-    server = json.loads((home / "server.json").read_text())["pid"]
-    psutil.Process(server).kill()
-    psutil.wait_procs([psutil.Process(server)] if psutil.pid_exists(server) else [], timeout=10)
-    done = run("status", home)
-    assert done.returncode == 3
-    assert done.stdout.startswith("down\ndatabase: still running; `mlflow-server up` serves it again")
-    # What runs is stopped even where the files that told of it are damaged.
-    for name in ("settings.json", "credentials.json"):
-        (home / name).write_text("{")
-    assert run("down", home).stdout == "stopped\n"
-    assert run("down", home).stdout == "not running\n"
+    home = Home(tmp_path / "home")
+    home.make()
+    settings = Settings(postgres=True)
+    settings.keep_in(home.folder)
+    try:
+        prepare(home, settings)
+        for name in ("settings.json", "credentials.json"):
+            (home.folder / name).write_text("{")
+    finally:
+        stopped = here("down", home.folder).stdout
+    assert stopped == "stopped\n"
+    assert here("down", home.folder).stdout == "not running\n"
 
 
-def test_a_server_that_does_not_answer_is_not_called_up(run: Run, tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_not_called_up(here: Run, tmp_path: Path) -> None:
     (tmp_path / "home" / "artifacts").mkdir(parents=True)
     (tmp_path / "home" / "mlflow.db").touch()
     holds, lock = "import sys, time; lock = open(sys.argv[1], 'w'); time.sleep(60)", tmp_path / "home" / "lock"
@@ -80,11 +73,11 @@ def test_a_server_that_does_not_answer_is_not_called_up(run: Run, tmp_path: Path
             time.sleep(0.02)
         record = {"pid": bystander.pid, "started": psutil.Process(bystander.pid).create_time(), "port": 1}
         (tmp_path / "home" / "server.json").write_text(json.dumps(record))
-        done = run("status", tmp_path / "home")
+        done = here("status", tmp_path / "home")
         assert done.returncode == 4
         assert done.stdout.startswith("started but not answering: http://127.0.0.1:1 ")
         (tmp_path / "home" / "mlflow.db").unlink()
-        done = run("status", tmp_path / "home")
+        done = here("status", tmp_path / "home")
         assert done.returncode == 5
         assert f"database: SQLite, {tmp_path / 'home' / 'mlflow.db'} (down)\n" in done.stdout
     finally:
@@ -93,21 +86,20 @@ def test_a_server_that_does_not_answer_is_not_called_up(run: Run, tmp_path: Path
         (tmp_path / "home" / "server.json").unlink()
 
 
-def test_the_logs_of_stores_that_others_keep_are_not_here(run: Run, served_home: Path, tmp_path: Path) -> None:
-    done = run("logs", served_home, "--service", "database")
+def test_the_logs_of_stores_that_others_keep_are_not_here(here: Run, served_home: Path, tmp_path: Path) -> None:
+    done = here("logs", served_home, "--service", "database")
     assert done.returncode == 1
     assert "has no database of its own that says anything" in done.stderr
-    done = run("logs", tmp_path / "home")
+    done = here("logs", tmp_path / "home")
     assert done.returncode == 1
     assert "There is no log" in done.stderr
 
 
-def test_logs_shows_the_last_lines_of_the_service_that_is_meant(run: Run, postgres_home: Path) -> None:
-    assert (
-        "database system is ready to accept connections" in run("logs", postgres_home, "--service", "database").stdout
-    )
-    assert "Starting s3 server" in run("logs", postgres_home, "--service", "objects").stdout
-    assert len(run("logs", postgres_home, "--lines", "2").stdout.splitlines()) == 2
+def test_logs_shows_the_last_lines_of_the_service_that_is_meant(here: Run, postgres_home: Path) -> None:
+    said = here("logs", postgres_home, "--service", "database").stdout
+    assert "database system is ready to accept connections" in said
+    assert "Starting s3 server" in here("logs", postgres_home, "--service", "objects").stdout
+    assert len(here("logs", postgres_home, "--lines", "2").stdout.splitlines()) == 2
 
 
 def test_follow_goes_on_through_a_log_that_begins_anew_and_ends_quietly(tmp_path: Path) -> None:

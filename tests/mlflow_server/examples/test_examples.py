@@ -48,9 +48,10 @@ def test_a_model_is_not_served_on_a_port_in_use(refusal: Refusal) -> None:
         assert f"Port {port} is in use" in refusal("wine/serve.py", "--model-uri", "s3://mlflow/none", "--port", port)
 
 
-def test_the_first_run_logs_a_parameter_a_metric_and_a_file(example: Example, client: MlflowClient) -> None:
-    done = example("hello.py")
+def test_the_first_run_logs_a_parameter_a_metric_and_a_file(program: Example, client: MlflowClient) -> None:
+    done = program("hello.py")
     assert done.returncode == 0, done.stderr
+    assert "request_header" not in done.stderr
     run = client.get_run(_said(done, "run"))
     assert run.data.params == {"sides": "6"}
     assert len(client.get_metric_history(run.info.run_id, "throw")) == 3
@@ -84,12 +85,12 @@ def test_the_grid_has_a_hundred_runs_and_the_query_finds_four_leaves(
 
 
 def test_the_wine_project_logs_to_its_own_place_in_s3_and_is_served_from_there(
-    example: Example, client: MlflowClient, postgres_home: Path
+    example: Example, program: Example, client: MlflowClient, postgres_home: Path
 ) -> None:
     assert "experiment wine: s3://mlflow/wine" in example("wine/experiment.py").stdout
 
     # By its MLproject, as `mlflow run` reads it for everyone.
-    ran = example(
+    ran = program(
         *("mlflow", "run", str(EXAMPLES / "wine"), "--env-manager", "local"),
         *("-P", "alpha=0.1", "--experiment-name", "wine"),
     )

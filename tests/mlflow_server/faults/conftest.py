@@ -20,6 +20,8 @@ import requests
 # The answers after which MLflow's client tries again: mlflow.utils.request_utils, and a connection that is refused.
 RETRIED = {408, 429, 500, 502, 503, 504}
 METRICS = 5
+# As MLflow's client does it: a longer pause after each attempt. All the time that a server takes to start they fail.
+PAUSES = (0.2, 1.6)
 
 
 @dataclass
@@ -87,6 +89,14 @@ class Writers:
             assert not self.refusals, self.refusals[:3]
             time.sleep(0.05)
 
+    def wait_until_unanswered(self, more: int) -> None:
+        """Wait until so many more requests failed in a way after which they are sent again."""
+        goal, deadline = self.unanswered + more, time.monotonic() + 120
+        while self.unanswered < goal:
+            assert time.monotonic() < deadline, f"{self.unanswered} of {goal}"
+            assert not self.refusals, self.refusals[:3]
+            time.sleep(0.05)
+
     def stop(self) -> None:
         self._ending.set()
         for thread in self._threads:
@@ -109,22 +119,20 @@ class Writers:
                 assert all(step >= steps - 1 for step in latest.values())
 
     def _write(self, run: str) -> None:
-        step = 0
+        step, pause = 0, PAUSES[0]
         session = self.account.session()
         while not self._ending.is_set():
             metrics = [{"key": f"m{key}", "value": step, "timestamp": step, "step": step} for key in range(METRICS)]
-            try:
+            answer = None
+            with contextlib.suppress(requests.RequestException):
                 answer = self.account.call("POST", "runs/log-batch", session, run_id=run, metrics=metrics)
-            except requests.RequestException:
-                self.unanswered += 1
-                self._ending.wait(0.2)
-                continue
-            if answer.status_code == 200:
-                step += 1
+            if answer is not None and answer.status_code == 200:
+                step, pause = step + 1, PAUSES[0]
                 self.acknowledged[run] = step
-            elif answer.status_code in RETRIED:
+            elif answer is None or answer.status_code in RETRIED:
                 self.unanswered += 1
-                self._ending.wait(0.2)
+                self._ending.wait(pause)
+                pause = min(2 * pause, PAUSES[1])
             else:
                 self.refusals.append(f"{answer.status_code} {answer.text}")
                 return

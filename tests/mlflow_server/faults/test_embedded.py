@@ -20,18 +20,31 @@ WRITERS = 50
 _OWN_MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
-def test_a_killed_embedded_server_keeps_what_fifty_runs_were_acknowledged(
-    make_home: Callable[..., Path], writers: Any, kill: Callable[[Path], None], up_again: Callable[[Path], None]
+def test_a_killed_embedded_server_serves_again_what_fifty_runs_were_acknowledged_and_ends_on_a_signal(
+    make_home: Callable[..., Path], writers: Any, kill: Callable[[Path], None], here: Any, tmp_path: Path
 ) -> None:
-    home = make_home()
+    home, log = make_home(), tmp_path / "log"
     running = writers(home, WRITERS)
-    running.wait_for(150)
+    running.wait_for(2 * WRITERS)
     kill(home / "server.json")
-    up_again(home)
-    running.wait_for(100)
-    running.stop()
-    assert not running.refusals
-    running.assert_nothing_acknowledged_is_lost()
+    assert here("status", home).stdout == "down\n"
+
+    # In the foreground this time, and on its port: the writers know no other.
+    command = [sys.executable, "-u", "-m", "mlflow_server", "up", "--foreground", "--home", str(home)]
+    with log.open("w") as file, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(f"up: {running.account.uri} "), log.read_text()
+            running.wait_for(WRITERS)
+            running.stop()
+            assert not running.refusals
+            assert len(running.acknowledged) == WRITERS
+            running.assert_nothing_acknowledged_is_lost()
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0
+    assert not (home / "server.json").exists()
+    assert "Traceback" not in log.read_text()
 
 
 @dataclass(frozen=True)
