@@ -11,6 +11,9 @@ import boto3
 from click.testing import CliRunner
 from mlflow_server.commands.group import group
 
+# What boto3 has read of each environment: the models of services are most of what a command takes.
+_SESSIONS: dict[frozenset[tuple[str, str]], boto3.Session | None] = {}
+
 
 def invoked(
     *words: str | Path, environment: Mapping[str, str] | None = None, stdin: str | None = None
@@ -18,16 +21,17 @@ def invoked(
     """Run a command as `python -m mlflow_server` does, in this environment or another; whoever types is no terminal.
 
     A command that starts a server, waits at a terminal or is killed wants a process of its own. What a command leaves
-    in the environment ends with it, as does the session of boto3 that has read it.
+    in the environment ends with it; boto3 has a session for each environment.
     """
     kept, session = dict(os.environ), boto3.DEFAULT_SESSION
     os.environ.clear()
     os.environ.update(kept if environment is None else environment)
-    boto3.DEFAULT_SESSION = None
+    told = frozenset((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
+    boto3.DEFAULT_SESSION = _SESSIONS.get(told)
     try:
         ended = CliRunner().invoke(group, [str(word) for word in words], input=stdin, prog_name="mlflow-server")
     finally:
-        boto3.DEFAULT_SESSION = session
+        _SESSIONS[told], boto3.DEFAULT_SESSION = boto3.DEFAULT_SESSION, session
         os.environ.clear()
         os.environ.update(kept)
     if ended.exception and not isinstance(ended.exception, SystemExit):

@@ -98,7 +98,7 @@ class Deployment:
         found = find_stack(self.cloudformation, stack.id)
         if status in _DONE and found:
             return found
-        happened = [event for event in events(self.cloudformation, stack.id) if event.id not in before]
+        happened = events(self.cloudformation, stack.id, before)
         why = reasons(happened, stack.name) or ("CloudFormation names no reason",)
         raise ServerError(
             "\n  ".join(
@@ -122,7 +122,7 @@ class Deployment:
             return
         if follow(self.cloudformation, stack, before, self.report, self.sleep) == "DELETE_COMPLETE":
             return
-        happened = [event for event in events(self.cloudformation, stack.id) if event.id not in before]
+        happened = events(self.cloudformation, stack.id, before)
         why = reasons(happened, stack.name) or ("CloudFormation names no reason",)
         raise ServerError(
             "\n  ".join(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,13 +74,16 @@ def deployed_stack(cloudformation: Any, name: str) -> Stack:
     return found
 
 
-def events(cloudformation: Any, stack: str) -> list[Event]:
-    """All events of a stack, the oldest first."""
+def events(cloudformation: Any, stack: str, known: Collection[str] = frozenset()) -> list[Event]:
+    """The events of a stack, the oldest first, since those of the ids in `known`."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
-    found = [event for page in pages for event in page["StackEvents"]]
+    # The latest come first: pages of a long history that is known are not asked for.
+    found = itertools.takewhile(
+        lambda raw: raw["EventId"] not in known, (event for page in pages for event in page["StackEvents"])
+    )
     return [
         Event(raw["EventId"], raw["LogicalResourceId"], raw["ResourceStatus"], raw.get("ResourceStatusReason", ""))
-        for raw in reversed(found)
+        for raw in reversed(list(found))
     ]
 
 
@@ -102,9 +106,10 @@ def follow(
 
     `before` are the ids of events that belong to what was done earlier.
     """
-    told, begun = set(before), False
+    told, begun = set[str](), False
     for _ in pauses(f"The stack {stack.name} is not done", sleep):
-        for event in events(cloudformation, stack.id):
+        # An event may be listed below a later one that was told already, but not below one of what was done earlier.
+        for event in events(cloudformation, stack.id, before):
             if event.id not in told:
                 told.add(event.id)
                 begun = begun or event.resource == stack.name
