@@ -86,12 +86,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(
-    model: Path, log: Path, port: int | None = None, workers: int | str = 1, prelude: str | None = None
-) -> Endpoint:
-    """Start the program on `model` without waiting for it; `prelude` is Python to run in it first."""
-    port = port or free_port()
-    variables = {
+def environment(model: Path, port: int, workers: int | str = 1) -> dict[str, str]:
+    """What SageMaker gives the program."""
+    return {
+        **os.environ,
         "SM_MODEL_DIR": str(model),
         "MODEL_NAME": "iris",
         "MODEL_VERSION": "7",
@@ -99,6 +97,13 @@ def start(
         "SAGEMAKER_BIND_TO_PORT": str(port),
         "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers),
     }
+
+
+def start(
+    model: Path, log: Path, port: int | None = None, workers: int | str = 1, prelude: str | None = None
+) -> Endpoint:
+    """Start the program on `model` without waiting for it; `prelude` is Python to run in it first."""
+    port = port or free_port()
     command = [sys.executable, str(PROGRAM), "serve"]
     if prelude:
         main = f"{prelude}\nimport os, serve, sys\nsys.exit(serve.main(['serve'], os.environ))"
@@ -106,7 +111,7 @@ def start(
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env={**os.environ, **variables},
+            env=environment(model, port, workers),
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -273,6 +278,12 @@ def refusal(own_server: Callable[..., Endpoint]) -> Callable[[Path], str]:
         return said
 
     return refuse
+
+
+@pytest.fixture(scope="session")
+def environment_for() -> Callable[[Path, int], dict[str, str]]:
+    """What the program is given for a model and a number of workers, with a port of its own."""
+    return lambda model, workers: environment(model, free_port(), workers)
 
 
 @pytest.fixture(scope="session")

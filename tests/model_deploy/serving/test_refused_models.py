@@ -1,8 +1,11 @@
 """Models that the program refuses before it answers a ping, with the reason as the last line of its log."""
 
+import json
 import shutil
 import socket
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,42 @@ def changed(tree_model: Path, tmp_path: Path) -> Callable[[Callable[[dict[str, A
         return copy
 
     return change
+
+
+@pytest.fixture(scope="module")
+def warm_server() -> Iterator[subprocess.Popen[str]]:
+    """A process that has imported what opens a model, which takes nearly all of a start, and forks the program."""
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("warm_server.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def refusal_on_opening(
+    warm_server: subprocess.Popen[str], environment_for: Callable[[Path, int], dict[str, str]], tmp_path: Path
+) -> Callable[..., str]:
+    """Start the program, warm, on a model that it must refuse after it has read its files; what it says."""
+
+    def refuse(model: Path, workers: int = 1) -> str:
+        assert warm_server.stdin
+        assert warm_server.stdout
+        log = tmp_path / "server.log"
+        asked = {"environment": environment_for(model, workers), "log": str(log)}
+        print(json.dumps(asked), file=warm_server.stdin, flush=True)
+        code, said = warm_server.stdout.readline(), log.read_text()
+        assert code == "1\n", said
+        assert "Traceback" not in said
+        assert "Not serving: " in said
+        return said
+
+    return refuse
 
 
 Refusal = Callable[..., str]
@@ -71,20 +110,22 @@ def test_a_pickle_is_refused_for_what_it_is(
     assert "saved as cloudpickle, which runs whatever code is in it" in refusal(tmp_path / "model")
 
 
-def test_a_model_that_holds_types_it_does_not_list_is_refused(refusal: Refusal, changed: Changed) -> None:
+def test_a_model_that_holds_types_it_does_not_list_is_refused(refusal_on_opening: Refusal, changed: Changed) -> None:
     model = changed(lambda document: document["flavors"]["sklearn"].update(skops_trusted_types=None))
-    assert "sklearn.tree._tree.Tree" in refusal(model)
+    assert "sklearn.tree._tree.Tree" in refusal_on_opening(model)
 
 
-def test_a_model_that_trusts_types_of_an_unknown_package_is_refused(refusal: Refusal, changed: Changed) -> None:
+def test_a_model_that_trusts_types_of_an_unknown_package_is_refused(
+    refusal_on_opening: Refusal, changed: Changed
+) -> None:
     model = changed(lambda document: document["flavors"]["sklearn"]["skops_trusted_types"].append("os.system"))
-    assert "asks to trust types that this endpoint does not: os.system" in refusal(model)
+    assert "asks to trust types that this endpoint does not: os.system" in refusal_on_opening(model)
 
 
-def test_a_damaged_model_file_is_refused(refusal: Refusal, changed: Changed) -> None:
+def test_a_damaged_model_file_is_refused(refusal_on_opening: Refusal, changed: Changed) -> None:
     model = changed(lambda document: None)
     (model / "model.skops").write_bytes(b"not a zip")
-    assert "model.skops cannot be opened" in refusal(model)
+    assert "model.skops cannot be opened" in refusal_on_opening(model)
 
 
 def test_a_model_without_a_signature_is_refused(refusal: Refusal, changed: Changed) -> None:
@@ -108,17 +149,19 @@ def test_a_type_of_column_that_cannot_be_fed_is_refused(refusal: Refusal, change
     assert "Column 'when' of the model's signature is of type 'datetime'" in said
 
 
-def test_a_signature_of_other_width_than_the_model_is_refused(refusal: Refusal, changed: Changed) -> None:
+def test_a_signature_of_other_width_than_the_model_is_refused(refusal_on_opening: Refusal, changed: Changed) -> None:
     inputs = ModelSignature(inputs=Schema([ColSpec("double", name) for name in "abc"])).to_dict()["inputs"]
     model = changed(lambda document: document["signature"].update(inputs=inputs))
-    assert "fitted with 4 columns, but its signature has 3" in refusal(model)
+    assert "fitted with 4 columns, but its signature has 3" in refusal_on_opening(model)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_model_that_cannot_score_its_own_example_is_refused(refusal: Refusal, changed: Changed, workers: int) -> None:
+def test_a_model_that_cannot_score_its_own_example_is_refused(
+    refusal_on_opening: Refusal, changed: Changed, workers: int
+) -> None:
     model = changed(lambda document: None)
     (model / "serving_input_example.json").write_text('{"inputs": [["a", 1, 1, 1]]}')
-    assert "cannot score the example it was logged with: Row 0, column" in refusal(model, workers=workers)
+    assert "cannot score the example it was logged with: Row 0, column" in refusal_on_opening(model, workers=workers)
 
 
 def test_a_port_in_use_is_refused(refusal: Refusal, tree_model: Path) -> None:
