@@ -323,8 +323,8 @@ def build_wheel(*_, **__):
 """
 
 
-def test_an_installer_does_not_outlive_the_server(make_cloud: Any, scripts_of: Any, tmp_path: Path) -> None:
-    cloud = make_cloud()
+def test_an_installer_does_not_outlive_the_server(restartable: Any, scripts_of: Any, tmp_path: Path) -> None:
+    cloud = restartable()
     package = tmp_path / "package"
     package.mkdir()
     (package / "slow.py").write_text(SLOW_BACKEND)
@@ -342,6 +342,7 @@ def test_an_installer_does_not_outlive_the_server(make_cloud: Any, scripts_of: A
         time.sleep(0.05)
     installer = psutil.Process(int((package / "pid").read_text()))
     cloud.process.kill()
+    cloud.process.wait()
     gone, _ = psutil.wait_procs([installer], timeout=20)
     if not gone:
         installer.kill()

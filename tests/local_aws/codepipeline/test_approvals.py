@@ -59,12 +59,13 @@ def test_what_is_to_be_approved_is_told_with_the_variables_filled_in(pipelines: 
             "ExternalEntityLink": "https://example.com/plan",
         }
     )
+    commit = pipelines.push("Approve this")
     name, execution = pipelines.create(declare.stage("Approve", asked))
     token = pipelines.asked(name, "Approve")
     (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
     told = json.loads(json.loads(message["Body"])["Message"])["approval"]
     assert told["token"] == token
-    assert told["customData"] == f"commit {pipelines.commit} in {execution}"
+    assert told["customData"] == f"commit {commit} in {execution}"
     assert told["externalEntityLink"] == "https://example.com/plan"
     assert told["expires"]
     (state,) = pipelines.stages(name)["Approve"]["actionStates"]
