@@ -17,18 +17,19 @@ import pytest
 MEGABYTES = 256
 # What a side may take beyond what it had: some parts of it, far from all.
 BOUND = 128
-# Prints by how many megabytes its memory grew at most.
+# Does what each line that it is told says, and answers that it has.
 CLIENT = """
-import resource, sys
+import sys
 from mlflow import MlflowClient
-client, (way, run, path) = MlflowClient(), sys.argv[1:]
+client, (run, large, folder) = MlflowClient(), sys.argv[1:]
 client.get_run(run)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-if way == "up":
-    client.log_artifact(run, path)
-else:
-    client.download_artifacts(run, "large.bin", path)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print("ready", flush=True)
+for line in sys.stdin:
+    if line == "up\\n":
+        client.log_artifact(run, large)
+    else:
+        client.download_artifacts(run, "large.bin", folder)
+    print("done", flush=True)
 """
 
 linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads peaks of memory from /proc")
@@ -55,22 +56,28 @@ def test_a_large_artifact_goes_up_and_down_in_bounded_memory(postgres_home: Path
             file.write(os.urandom(1 << 10) * (1 << 10))
     (tmp_path / "down").mkdir()
     server = psutil.Process(json.loads((postgres_home / "server.json").read_text())["pid"])
-    processes = [server.pid, *(child.pid for child in server.children(recursive=True))]
     login = {"MLFLOW_TRACKING_USERNAME": who.login[0], "MLFLOW_TRACKING_PASSWORD": who.login[1]}
-    for way, path in (("up", large), ("down", tmp_path / "down")):
-        for pid in processes:
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # begins the peak anew
-        before = {pid: _peak(pid) for pid in processes}
-        done = subprocess.run(
-            [sys.executable, "-c", CLIENT, way, run, str(path)],
-            env={**os.environ, **login, "MLFLOW_TRACKING_URI": who.uri},
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        grown = {"client": int(done.stdout)} | {str(pid): _peak(pid) - before[pid] for pid in processes}
-        assert max(grown.values()) < BOUND, f"{way}: {grown} MB"
+    with subprocess.Popen(
+        [sys.executable, "-c", CLIENT, run, str(large), str(tmp_path / "down")],
+        env={**os.environ, **login, "MLFLOW_TRACKING_URI": who.uri},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+        processes = [client.pid, server.pid, *(child.pid for child in server.children(recursive=True))]
+        for way in ("up", "down"):
+            for pid in processes:
+                Path(f"/proc/{pid}/clear_refs").write_text("5")  # begins the peak anew
+            before = {pid: _peak(pid) for pid in processes}
+            client.stdin.write(f"{way}\n")
+            client.stdin.flush()
+            assert client.stdout.readline() == "done\n"
+            grown = {pid: _peak(pid) - before[pid] for pid in processes}
+            assert max(grown.values()) < BOUND, f"{way}: {grown} MB, the first is the client"
+        client.stdin.close()
+    assert client.returncode == 0
     assert _digest(tmp_path / "down" / "large.bin") == _digest(large)
     who.call("DELETE", f"../mlflow-artifacts/artifacts/0/{run}/artifacts/large.bin")
