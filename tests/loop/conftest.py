@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from mlflow_server.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,16 +71,44 @@ class Walk:
         return found
 
 
-@pytest.fixture
-def start_walk(tmp_path: Path) -> Iterator[Callable[[], Walk]]:
-    """Start walks, all in one folder as in a checkout; whatever is left of them at the end of the test is killed."""
+@contextmanager
+def _walks(folder: Path) -> Iterator[Callable[[], Walk]]:
+    """Start walks, all in one folder as in a checkout; whatever is left of them at the end is killed."""
     walks: list[Walk] = []
 
     def start() -> Walk:
-        walks.append(Walk(tmp_path))
+        walks.append(Walk(folder))
         return walks[-1]
 
-    yield start
-    for walk in walks:
-        if walk.process.poll() is None:
-            walk.interrupt()
+    try:
+        yield start
+    finally:
+        for walk in walks:
+            if walk.process.poll() is None:
+                walk.interrupt()
+
+
+@pytest.fixture
+def start_walk(tmp_path: Path) -> Iterator[Callable[[], Walk]]:
+    """Start walks in a folder of the test's own."""
+    with _walks(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_in_one_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Walk]]:
+    """Start walks in a folder where there is a server of one's own, which asks for passwords: not the rehearsal's."""
+    folder = tmp_path_factory.mktemp("walk")
+    own = folder / ".local" / "mlflow"
+    own.mkdir(parents=True)
+    Settings(postgres=True).keep_in(own)
+    with _walks(folder) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def whole_walk(start_in_one_folder: Callable[[], Walk]) -> Walk:
+    """A walk that has come to its end, the first in its folder."""
+    walk = start_in_one_folder()
+    assert walk.process.wait(280) == 0, walk.output
+    return walk

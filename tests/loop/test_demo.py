@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow_server.settings import Settings
 
 LEGS = ("services", "account", "build", "deploy", "update", "invoke", "rollback", "total")
 BUILD = ["Source", "Build"]
 DEPLOY = ["Source", "Package", "Staging", "Approve", "Prod"]
 
 
-def test_the_walk_ends_with_a_rollback_and_a_second_one_trains_nothing_and_can_be_interrupted(
-    start_walk: Callable[[], Any], tmp_path: Path
-) -> None:
-    # A server of one's own, which asks for passwords, is not the rehearsal's.
-    own = tmp_path / ".local" / "mlflow"
-    own.mkdir(parents=True)
-    Settings(postgres=True).keep_in(own)
-    first = start_walk()
-    assert first.process.wait(300) == 0, first.output
-    summary = first.summary
+def test_the_walk_ends_with_a_rollback_and_no_request_fails(whole_walk: Any) -> None:
+    summary = whole_walk.summary
     assert summary["ok"] is True
     assert set(summary) == {
         "seconds", "executions", "trials", "registered_versions", "pinned_version", "updates", "requests",
@@ -50,10 +40,14 @@ def test_the_walk_ends_with_a_rollback_and_a_second_one_trains_nothing_and_can_b
     assert all(set(update["answers"]) == {str(best), str(before)} for update in summary["updates"])
     assert summary["requests"] > 100
     assert summary["failed_requests"] == 0
-    assert first.processes() == []
+    assert whole_walk.processes() == []
 
-    # Again in the same folder: it trains nothing, and it is interrupted while clients call and prod is updated.
-    second = start_walk()
+
+def test_a_second_walk_trains_nothing_and_can_be_interrupted_while_prod_is_updated(
+    whole_walk: Any, start_in_one_folder: Callable[[], Any]
+) -> None:
+    _, before = (update["version"] for update in whole_walk.summary["updates"])
+    second = start_in_one_folder()
     second.wait_for("Prod / Deploy", seconds=240)
     assert second.output.count("model-build: started") == 1
     assert "Tune was not run again" in second.output
