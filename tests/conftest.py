@@ -17,17 +17,31 @@ import boto3
 import pytest
 import urllib3
 from botocore.config import Config
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 SKLEARN_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/rehearsal"
 # Roles that the tests name without making them: every cloud of a test has them, and they may do everything.
 ROLES = ("rehearsal", "model-build", "endpoint", "deployer")
+_TOGETHER = ("tests/loop/", "tests/mlflow_server/aws/", "tests/mlflow_server/", "tests/model_", "tests/cicd/")
 _SERVICES = ("sagemaker", "codebuild", "codepipeline", "cloudformation", "events")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the whole walk: it takes longest, and the other worker has all the rest to do meanwhile."""
-    items.sort(key=lambda item: "loop" not in item.path.parts)
+    """Begin with what takes longest for one worker, the whole walk and what shares servers; the rest fills the gaps."""
+    items.sort(key=lambda item: next((at for at, room in enumerate(_TOGETHER) if item.nodeid.startswith(room)), 99))
+
+
+class _ByRoom(LoadFileScheduling):
+    """Each file on one worker; rooms whose files share servers that are dear to start as a whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((room for room in _TOGETHER if nodeid.startswith(room)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    return _ByRoom(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")
