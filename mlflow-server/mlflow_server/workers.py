@@ -6,6 +6,7 @@ here each of them waits for its parent's end, as its own.
 
 from __future__ import annotations
 
+import http.client
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,7 @@ GRACE_SECONDS = 5
 # A worker answers its supervisor while it loads MLflow, though not promptly on a machine that is busy.
 _HEALTH_SECONDS = 60
 _READY_SECONDS = 120
+_LOOK_SECONDS = 0.05
 _PARENT = "MLFLOW_SERVER_PARENT"
 
 
@@ -35,10 +37,10 @@ def serve(config: Callable[..., Any], workers: int, listener: socket.socket, rea
     )
 
     def announce() -> None:
-        while not supervisor.processes:
-            supervisor.should_exit.wait(0.05)
-        if supervisor.processes[0].wait_until_ready(_READY_SECONDS, supervisor.should_exit):
-            ready()
+        while not supervisor.should_exit.wait(_LOOK_SECONDS):
+            if _answers(*listener.getsockname()):
+                ready()
+                return
 
     threading.Thread(target=announce, daemon=True).start()
     supervisor.run()
@@ -55,6 +57,22 @@ def application() -> Any:
 def orphans(parent: int, started: float) -> list[psutil.Process]:
     """Workers whose parent, a process that was created at `started`, is gone, though they are not yet."""
     return [process for process in psutil.process_iter() if _parent_is(process, parent, started)]
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether a worker answers: asked as a client asks, since only the supervisor's own thread may ask its workers.
+
+    The question waits on the socket for whichever worker is the first to serve.
+    """
+    connection = http.client.HTTPConnection(host, port, timeout=_READY_SECONDS)
+    try:
+        connection.request("GET", "/health")
+        connection.getresponse()
+        return True
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _end_with_parent() -> None:

@@ -36,14 +36,16 @@ def record(home: Path) -> tuple[psutil.Process, str]:
     return psutil.Process(kept["pid"]), f"http://127.0.0.1:{kept['port']}"
 
 
+def workers_of(server: psutil.Process) -> list[psutil.Process]:
+    return [child for child in server.children() if "spawn_main" in " ".join(child.cmdline())]
+
+
 def test_workers_end_with_a_server_that_is_killed_and_the_next_in_the_foreground_ends_those_that_cannot_and_its_own(
     make_home: Make, tmp_path: Path
 ) -> None:
     home, log = make_home("--postgres", "--workers", "2"), tmp_path / "log"
     server, uri = record(home)
-    workers = [child for child in server.children() if "spawn_main" in " ".join(child.cmdline())]
-    assert len(workers) == 2
-    stuck, sound = workers
+    stuck, sound = workers_of(server)
     stuck.suspend()
     server.kill()
     assert psutil.wait_procs([sound], timeout=30)[1] == []
@@ -58,6 +60,11 @@ def test_workers_end_with_a_server_that_is_killed_and_the_next_in_the_foreground
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True, start_new_session=True) as process,
     ):
         try:
+            # A worker that dies before it serves is replaced, and the server is up with that one too.
+            while not (begun := workers_of(psutil.Process(process.pid))):
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.05)
+            begun[0].kill()
             assert process.stdout is not None
             assert process.stdout.readline().startswith(f"up: {uri} "), log.read_text()
             assert process.stdout.readline().startswith("administrator: admin, password: ")
