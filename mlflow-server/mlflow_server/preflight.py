@@ -1,4 +1,4 @@
-"""What a server looks at before it serves: its database, its schema, its artifact store and the room on its disk."""
+"""What a server looks at before it serves: its database, its schema, and the room on its disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlflow_server import artifact_store
 from mlflow_server.database import schema
 from mlflow_server.database.connection import alone, connected
 from mlflow_server.database.url import checked
@@ -18,11 +17,10 @@ _SPARE_BYTES = 1024**3
 
 @contextmanager
 def passed(serving: Serving) -> Iterator[None]:
-    """Look at the stores; while the context lasts this server alone prepares the database. Loads MLflow.
+    """Look at the database; while the context lasts this server alone prepares it. Loads MLflow.
 
     Raises `ServerError` for the first thing found that would keep the server from working.
     """
-    artifact_store.check(serving.artifacts_destination)
     from mlflow.version import VERSION
 
     with connected(checked(serving.backend_store_uri)) as connection, alone(connection):

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlflow_server import database_login, encryption, preflight, request_threads, workers
+from mlflow_server import artifact_store, database_login, encryption, preflight, request_threads, workers
 from mlflow_server.database import foreign_keys
 from mlflow_server.database.url import checked
 from mlflow_server.errors import ServerError
@@ -73,8 +73,9 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def _prepare(serving: Serving) -> None:
-    """Load MLflow, look at the stores, and make the tables and the first administrator where there are none."""
+    """Look at the stores, load MLflow, and make the tables and the first administrator where there are none."""
     checked(serving.backend_store_uri)
+    artifact_store.check(serving.artifacts_destination)
     database_login.install()
     # MLflow reads its environment while it is loaded, and loading it is most of the time to the first answer: a
     # quarter of that is spent looking for garbage among modules that stay.

@@ -168,3 +168,21 @@ def _listens(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
         return True
     return False
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Callable[..., str]:
+    """Run `serve` where it is refused; returns what it says."""
+
+    def serve(**environment: str) -> str:
+        told = {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{tmp_path}/mlflow.db", "MLFLOW_SERVER_AUTH": "false"}
+        told["MLFLOW_ARTIFACTS_DESTINATION"] = (tmp_path / "artifacts").as_uri()
+        command = [sys.executable, "-m", "mlflow_server", "serve", "--port", "0"]
+        done = subprocess.run(
+            command, env={**os.environ, **told, **environment}, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 1, done.stdout
+        assert "Traceback" not in done.stderr
+        return done.stderr.splitlines()[-1]
+
+    return serve

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 from mlflow_server import preflight
 from mlflow_server.artifact_store import check
 from mlflow_server.errors import ServerError
-from mlflow_server.serving import Serving
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def refusal(destination: str) -> str:
     return str(refused.value)
 
 
-def test_a_bucket_that_is_missing_is_named_and_one_that_is_there_passes(aws: None, bucket: str, tmp_path: Path) -> None:
+def test_a_bucket_that_is_missing_is_named_and_one_that_is_there_passes(
+    aws: None, bucket: str, serve: Callable[..., str]
+) -> None:
     check(f"s3://{bucket}/artifacts")
-    serving = Serving(f"sqlite:///{tmp_path}/mlflow.db", "s3://gone-for-good/artifacts")
-    with pytest.raises(ServerError, match="There is no bucket 'gone-for-good'"), preflight.passed(serving):
-        pass
+    assert "There is no bucket 'gone-for-good'" in serve(MLFLOW_ARTIFACTS_DESTINATION="s3://gone-for-good/artifacts")
 
 
 def test_a_bucket_that_is_someone_elses_is_refused_with_the_rights_it_takes(
