@@ -221,7 +221,7 @@ def test_stop_is_sigterm_first_and_what_the_script_saves_then_is_kept(scripts: A
 import os, signal, sys, time
 def save(*_):
     open(os.environ["SM_MODEL_DIR"] + "/partial", "w").write("half a model")
-    sys.exit(0)
+    sys.exit(143)
 signal.signal(signal.SIGTERM, save)
 print("ready")
 time.sleep(60)
