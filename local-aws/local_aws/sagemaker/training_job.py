@@ -63,7 +63,7 @@ class TrainingJob:
             end, code = job.run(GROUP, self._start, self._limits, self._read_metrics)
             self._tell_metrics()
             self._phase("Uploading", "Uploading generated training model")
-            self._keep_outputs(succeeded=end != DISK_FULL and (code == 0 or end != "exited"))
+            self._keep_outputs(succeeded=code == 0 and end != DISK_FULL)
             if end == STOPPED:
                 self._finish("Stopped", "Stopped", "Training job stopped")
             elif end == TIMED_OUT:
