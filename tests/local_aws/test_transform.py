@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
+import tarfile
 import time
 import uuid
 from pathlib import Path
@@ -203,6 +205,27 @@ def test_a_stop_ends_a_job_in_the_middle_of_a_request(transforms: Transforms) ->
     described = transforms.ended(name)
     assert described["TransformJobStatus"] == "Stopped"
     assert transforms.outputs(described) == {}
+
+
+def test_a_stop_while_the_model_is_fetched_ends_the_job_too(transforms: Transforms, cloud: Any, tmp_path: Path) -> None:
+    archive = tmp_path / "model.tar.gz"
+    (tmp_path / "weights").write_bytes(os.urandom(100_000_000))
+    with tarfile.open(archive, "w:gz", compresslevel=1) as file:
+        file.add(tmp_path / "weights", "weights")
+    transforms.s3.upload_file(str(archive), transforms.bucket, "model.tar.gz")
+    model = f"transform-{uuid.uuid4().hex[:10]}"
+    container = {"Image": transforms.image, "ModelDataUrl": f"s3://{transforms.bucket}/model.tar.gz"}
+    transforms.sagemaker.create_model(ModelName=model, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+
+    name = transforms.start(transforms.request(transforms.put(a_csv=b"slow"), ModelName=model))
+    deadline = time.monotonic() + 30
+    while not any(cloud.home.glob(f"endpoints/transform-{name}/*/tmp/*")):
+        assert time.monotonic() < deadline
+    transforms.sagemaker.stop_transform_job(TransformJobName=name)
+    assert transforms.ended(name)["TransformJobStatus"] == "Stopped"
+    while any(cloud.home.glob(f"endpoints/transform-{name}/*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_pipeline_makes_a_model_and_transforms_with_it(transforms: Transforms) -> None:

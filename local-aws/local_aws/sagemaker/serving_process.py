@@ -85,6 +85,8 @@ class ServingProcess:
         self._folder = home / "endpoints" / endpoint / self.instance
         self._log = home / "logs" / "endpoints" / endpoint / variant.name / f"{self.instance}.log"
         self._stopping = threading.Event()
+        # Held while a container is made and launched: what is stopped meanwhile must not come up afterwards.
+        self._launching = threading.Lock()
         self._idle = threading.Condition()
         self._attempts = 0
         self._attempt: _Attempt | None = None
@@ -103,9 +105,12 @@ class ServingProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.touch()
         role = execution_role.session(self.variant.model.role)
-        with acting_as(role):
-            container = self._made(role)
-        attempt = self._launch(container)
+        with self._launching:
+            with acting_as(role):
+                container = self._made(role)
+            if self._stopping.is_set():
+                raise StartFailed("It was stopped before it was started.")
+            attempt = self._launch(container)
         self._await_ping(attempt)
         threading.Thread(
             target=self._watch, args=(container, attempt), name=f"serving {self.log_stream}", daemon=True
@@ -162,14 +167,15 @@ class ServingProcess:
         self.healthy = False
         with self._idle:
             self._idle.wait_for(lambda: self.in_flight == 0, _DRAIN_SECONDS)
-        if self._attempt is not None:
-            running = self._attempt.running
-            if running.wait(0) is None:
-                running.signal(signal.SIGTERM)
-            if running.wait(_TERMINATION_SECONDS) is None:
-                running.kill()
-                running.wait(_TERMINATION_SECONDS)
-            self._attempt.pool.close()
+        with self._launching:
+            attempt = self._attempt
+        if attempt is not None:
+            if attempt.running.wait(0) is None:
+                attempt.running.signal(signal.SIGTERM)
+            if attempt.running.wait(_TERMINATION_SECONDS) is None:
+                attempt.running.kill()
+                attempt.running.wait(_TERMINATION_SECONDS)
+            attempt.pool.close()
         if self._forwarder is not None:
             self._forwarder.finish()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -237,9 +243,11 @@ class ServingProcess:
             failures = 1 if time.monotonic() - up_since > _STEADY_SECONDS else failures + 1
             pause = min(0.25 * 2 ** (failures - 1), _LONGEST_BACKOFF_SECONDS)
             self._note(f"the container ended with {_ending(code)} while in service; it is started again in {pause:g} s")
-            if self._stopping.wait(pause):
-                return
-            attempt = self._launch(container)
+            self._stopping.wait(pause)
+            with self._launching:
+                if self._stopping.is_set():
+                    return
+                attempt = self._launch(container)
             try:
                 self._await_ping(attempt)
                 self._note("the container is in service again")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from local_aws.sagemaker.serving_process import ServingProcess, StartFailed, Var
 from local_aws.sagemaker.transform_records import RecordTooLarge, assemble, payloads
 from local_aws.store import now
 
+_LOG = logging.getLogger(__name__)
 KIND = "transform_job"
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _STARTUP_SECONDS = 600.0
@@ -86,6 +88,11 @@ class TransformJob:
             end = {"TransformJobStatus": "Stopped"}
         except (TransformFailed, s3_io.DownloadFailed, s3_io.UploadFailed, StartFailed, AwsError) as error:
             end = {"TransformJobStatus": "Failed", "FailureReason": str(error)[:1024]}
+        # A fault of our own: the job still ends, and says so.
+        except Exception as error:
+            _LOG.exception("transform_job %s", self._name)
+            reason = f"InternalServerError: {type(error).__name__}: {error}"
+            end = {"TransformJobStatus": "Failed", "FailureReason": reason[:1024]}
         finally:
             if self._container is not None and not self._stop.is_set():
                 self._container.stop()

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,8 +116,11 @@ def test_the_wine_project_logs_to_its_own_place_in_s3_and_is_served_from_there(
     assert f"serving {place}" in served.stdout
     (answered,) = json.loads(served.stdout.splitlines()[-1])["predictions"]
     assert f"{answered:.2f}" == predictions[0]
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
+    # MLflow's command has a process of its own for the server, which ends a moment later.
+    deadline = time.monotonic() + 30
+    while _listens(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_registry_walk_names_each_step_and_leaves_no_model(example: Example, client: MlflowClient) -> None:
@@ -154,6 +158,11 @@ def _said(done: subprocess.CompletedProcess[str], name: str) -> str:
     found = re.search(rf"^{name}: (\S+)$", done.stdout, re.MULTILINE)
     assert found, done.stdout + done.stderr
     return found[1]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_port() -> int:
