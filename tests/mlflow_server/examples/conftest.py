@@ -61,6 +61,7 @@ def example(
     """
 
     def to_its_end(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()  # what the test itself had MLflow say
         path, code = EXAMPLES / script, 0
         beside = {other.stem for other in path.parent.glob("*.py")}
         with monkeypatch.context() as as_if_alone:
