@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -164,6 +165,13 @@ HTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).se
 """
 
 
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def slow_image(serving: Any, folder: Path, gate: Path) -> str:
     """An image whose container does not answer before there is a file `gate`."""
     folder.mkdir()
@@ -199,6 +207,8 @@ def test_a_stack_that_is_deleted_while_it_is_made_is_unmade(
     gate = tmp_path / "gate"
     request = stacks.request(TEMPLATE, {**given, "Image": slow_image(serving, tmp_path / "slow", gate)}, {})
     stack_id = stacks.cloudformation.create_stack(StackName=name, **request)["StackId"]
+    begun = ("Endpoint", "CREATE_IN_PROGRESS")
+    until(lambda: begun in [told[:2] for told in stacks.told(name)])
     assert stacks.status(name) == "CREATE_IN_PROGRESS"
     stacks.cloudformation.delete_stack(StackName=name)
     gate.touch()
