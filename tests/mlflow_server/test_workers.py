@@ -40,7 +40,7 @@ def workers_of(server: psutil.Process) -> list[psutil.Process]:
     return [child for child in server.children() if "spawn_main" in " ".join(child.cmdline())]
 
 
-def test_workers_end_with_a_server_that_is_killed_and_the_next_in_the_foreground_ends_those_that_cannot_and_its_own(
+def test_a_killed_server_leaves_no_worker_that_the_next_does_not_end_and_that_one_none_at_all(
     make_home: Make, tmp_path: Path
 ) -> None:
     home, log = make_home("--postgres", "--workers", "2"), tmp_path / "log"
